@@ -20,6 +20,7 @@ CODES = {
     # the shot or its tracks consist of more than one piece
     "cut": "Too few tracks go on from one frame to the next, as at a cut or a flash.",
     "tracks_jump": "All tracks jump against each other after a frame, as when they are swapped.",
+    "frames_bridged": "The camera of frames that cannot be tracked is that of the frames around.",
     "second_motion": "Tracks that move on their own were left out.",
     "two_motions": "Two motions cover the picture alike: it is not clear which one is the room.",
     "epipolar_gap": "Many tracks move rigidly, but not with the camera that was found.",

@@ -233,6 +233,16 @@ def _as_type(value: Any, option: Any) -> tuple[bool, Any]:
     return all(fits for fits, _ in pairs), [converted for _, converted in pairs]
 
 
+def _check_bad_frames(bad: list[int | str] | None) -> list[Fault]:
+    for one in bad or []:
+        try:
+            parse_frames(one)
+        except ShotError as error:
+            found = error.faults[0].partition(";")[0]
+            return [Fault("shot.footage.bad_frames", f"{found}; needed frames as in [46-48, 60]")]
+    return []
+
+
 def _cross_check(config: Config) -> list[Fault]:
     """Find the faults that no single key can show."""
     faults = []
@@ -248,6 +258,7 @@ def _cross_check(config: Config) -> list[Fault]:
         faults.append(Fault("shot.footage.frame_range", f"found {span}; the first frame must not be after the last"))
     if wrong := find_rate_fault(shot.footage.frame_rate):
         faults.append(Fault("shot.footage.frame_rate", wrong))
+    faults += _check_bad_frames(shot.footage.bad_frames)
     faults += _check_camera_source(camera)
     kept = config.tracking.solve.known.frames
     if kept and kept[0] > kept[1]:

@@ -75,6 +75,9 @@ class Footage:
     # What happens when frames of a sequence are missing. error = the plate is refused; hold = the frame before the gap
     # stands in
     missing: str = key("error", choices=["error", "hold"])
+    # Frames that nobody tracks: the tracks are found again behind them, and the camera goes over them, as in
+    # [46-48, 60]. null = those that show too little (soft, dark, bright) or the picture before once more; [] = none
+    bad_frames: list[int | str] | None = key(None)
 
 
 @dataclass

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.input_file import check_file, find_file_fault
-from shotmake.numbers_in_words import count_of
+from shotmake.numbers_in_words import count_of, show_runs
 
 SEQUENCE = re.compile(
     r"(?P<head>.*)"  # greedy: of several numbers, the last one counts the frames (take#2.####.exr)
@@ -16,7 +16,6 @@ SEQUENCE = re.compile(
 )
 KEY = "shot.footage.file"
 MISSING_KEY = "shot.footage.missing"
-RANGES_SHOWN = 12
 DIGITS_MAX = 18  # digits of a frame number; no array holds a longer one
 PATH_MAX = 4096
 
@@ -45,7 +44,7 @@ def list_plate_files(pattern: str, root: Path, missing: str = "error") -> list[t
         first, last = int(match["first"]), int(match["last"])
     gaps = _find_gaps(sorted(found), first, last)
     if gaps and missing != "hold":
-        lost = f"{count_of(_count_frames(gaps), 'frame is', 'frames are')} missing: {_show_runs(gaps)}"
+        lost = f"{count_of(_count_frames(gaps), 'frame is', 'frames are')} missing: {show_runs(gaps)}"
         can_hold = gaps[0][0] > min(found) and _count_frames(gaps) <= len(found)  # as _fill_gaps asks
         raise ShotError(f"{pattern}: {lost}; {_list_cures(sorted(found), can_hold)}")
     return sorted({**found, **_fill_gaps(pattern, found, gaps)}.items())
@@ -61,23 +60,6 @@ def is_sequence(pattern: str, root: Path) -> bool:
 def list_held_frames(numbered: list[tuple[int, str]]) -> list[int]:
     """List the numbers of the frames for which the file of the frame before stands in."""
     return [number for (_, before), (number, path) in pairwise(numbered) if path == before]
-
-
-def format_ranges(numbers: list[int]) -> str:
-    """Return frame numbers as text: [3, 10, 11, 12] gives "3, 10-12"."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][1] + 1:
-            runs[-1][1] = number
-        else:
-            runs.append([number, number])
-    return _show_runs([(begin, end) for begin, end in runs])
-
-
-def _show_runs(runs: list[tuple[int, int]]) -> str:
-    texts = [f"{begin}" if begin == end else f"{begin}-{end}" for begin, end in runs[:RANGES_SHOWN]]
-    more = f" and {len(runs) - RANGES_SHOWN} more" if len(runs) > RANGES_SHOWN else ""
-    return ", ".join(texts) + more
 
 
 def _is_frame(entry: os.DirEntry) -> bool:
@@ -156,7 +138,7 @@ def _fill_gaps(pattern: str, found: dict[int, str], gaps: list[tuple[int, int]])
         )
     if _count_frames(gaps) > len(found):
         raise ShotError(
-            f"{pattern}: more frames are missing ({_show_runs(gaps)}) than are there ({len(found)}); {MISSING_KEY}: "
+            f"{pattern}: more frames are missing ({show_runs(gaps)}) than are there ({len(found)}); {MISSING_KEY}: "
             f"hold cannot stand in for them, {_list_cures(sorted(found), can_hold=False)}"
         )
     return {number: found[begin - 1] for begin, end in gaps for number in range(begin, end + 1)}

@@ -8,6 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
@@ -16,6 +17,7 @@ from shotmake.files.picture_file import make_picture_fault, open_picture
 from shotmake.footage.file_names import KEY
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.tracking_curve import to_eight_bits
+from shotmake.footage.unusable_frames import Looks
 
 TURNED_FORMATS = ("jpeg", "png", "tiff")  # the formats whose orientation tag is meant to be obeyed
 # EXIF orientation -> (mirrored left to right first, then quarter turns counter-clockwise)
@@ -26,7 +28,11 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 def read_image(path: Path, color_space: str) -> np.ndarray:
     """Read one frame of a sequence as (H, W, 3) uint8 BGR, display-like. Linear light gets the tracking curve."""
-    pixels, _ = _decode(path)
+    return _show(_decode(path)[0], color_space)
+
+
+def _show(pixels: np.ndarray, color_space: str) -> np.ndarray:
+    """Return stored pixels (H, W, 1 to 3) as (H, W, 3) uint8 BGR."""
     if pixels.dtype == np.float32:
         shown = to_eight_bits(pixels, color_space == "Linear")
     else:
@@ -35,18 +41,21 @@ def read_image(path: Path, color_space: str) -> np.ndarray:
     return np.ascontiguousarray((np.repeat(shown[..., :1], 3, 2) if shown.shape[2] < 3 else shown)[..., ::-1])
 
 
-def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callable[[int], None]) -> dict:
-    """Decode each frame once; return what the sequence is.
+def probe_sequence(
+    numbered: list[tuple[int, str]], root: Path, color_space: str, on_frame: Callable[[int], None], looks: Looks
+) -> dict:
+    """Decode each frame once, show it to `looks`, and return what the sequence is.
 
     Raises ShotError for a frame that is damaged, of another size, or of another pixel aspect.
     """
     first: dict = {}
     held, as_stored = 0, True
     for count, (path, frames) in enumerate(groupby(numbered, key=lambda entry: entry[1]), 1):
-        held += len(list(frames)) - 1
+        times_held = len(list(frames)) - 1
+        held += times_held
         try:
             _check_png(root / path)
-            _, found = _decode(root / path, first.get("size_px"))
+            pixels, found = _decode(root / path, first.get("size_px"))
         except OSError as error:
             raise _make_fault(root / path, "cannot be read", quote_error(error)) from error
         first = first or found
@@ -54,6 +63,9 @@ def probe_sequence(numbered: list[tuple[int, str]], root: Path, on_frame: Callab
             before = f"{first['pixel_aspect']:g}:1 before"
             raise ShotError(f"{Path(path).name}: pixels of {found['pixel_aspect']:g}:1; they are {before} ({KEY})")
         as_stored &= found["orientation"] == 1 and found["data_window"] == found["display_window"]
+        looks.add(cv2.cvtColor(_show(pixels, color_space), cv2.COLOR_BGR2GRAY))
+        for _ in range(times_held):
+            looks.hold()
         on_frame(count + held)
     size_px, timecode, rate = first.pop("size_px"), first.pop("timecode"), first.pop("file_rate")
     return dict(

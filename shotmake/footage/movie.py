@@ -10,11 +10,12 @@ import numpy as np
 
 from shotmake.errors import ShotError, quote_error
 from shotmake.files.movie_file import list_movie_faults, open_movie
-from shotmake.footage.file_names import KEY, format_ranges
+from shotmake.footage.file_names import KEY
 from shotmake.footage.frames_blender_shows import BlenderMovie
 from shotmake.footage.lens_metadata import lens_of_tags
 from shotmake.footage.movie_clock import Clock
-from shotmake.numbers_in_words import count_of
+from shotmake.footage.unusable_frames import Looks
+from shotmake.numbers_in_words import count_of, format_ranges
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -53,8 +54,8 @@ class Reading:
         return bool(times) and any(times[0] < time < times[-1] for time in self.hidden)
 
 
-def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int], None]) -> dict:
-    """Decode each frame once; return what the movie is.
+def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int], None], looks: Looks) -> dict:
+    """Decode each frame once, show it to `looks`, and return what the movie is.
 
     Frames are those that are shown: without the frames that an edit list hides (`ffmpeg -ss -c copy`, a phone's trim),
     and without a last frame that the file ends before half of its time.
@@ -65,7 +66,7 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
         stream.thread_type = "AUTO"
         announced, blender = _count_announced(container, stream), BlenderMovie.from_container(container, stream)
         timecode = stream.metadata.get("timecode", container.metadata.get("timecode", ""))
-        found = _read(file, container, stream, first_frame, on_frame)
+        found = _read(file, container, stream, first_frame, on_frame, looks)
         clock, ended_early = found.clock, found.ended_early
         media = _describe_media(container, stream, found) if found.facts else {}
     if not clock.count:
@@ -101,7 +102,12 @@ def probe_movie(file: str, root: Path, first_frame: int, on_frame: Callable[[int
 
 
 def _read(
-    file: str, container: "InputContainer", stream: "VideoStream", first_frame: int, on_frame: Callable[[int], None]
+    file: str,
+    container: "InputContainer",
+    stream: "VideoStream",
+    first_frame: int,
+    on_frame: Callable[[int], None],
+    looks: Looks,
 ) -> Reading:
     """Decode all frames.
 
@@ -124,6 +130,7 @@ def _read(
                 if frame.is_corrupt:
                     found.damaged.append(number)
                 found.clock.add(frame.pts)
+                looks.add(_read_luma_plane(frame))
                 on_frame(found.clock.count)
     except list_movie_faults() as error:
         found.ended_early, found.error = quote_error(error), error

@@ -13,11 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from shotmake.errors import ShotError
-from shotmake.footage.file_names import KEY, MISSING_KEY, format_ranges, is_sequence, list_held_frames, list_plate_files
+from shotmake.footage.file_names import KEY, MISSING_KEY, is_sequence, list_held_frames, list_plate_files
 from shotmake.footage.images import probe_sequence, read_image
 from shotmake.footage.movie import probe_movie, read_movie_frames
 from shotmake.footage.movie_clock import Clock
 from shotmake.footage.read_ahead import decode_ahead
+from shotmake.footage.unusable_frames import Looks, list_frames
+from shotmake.numbers_in_words import format_ranges
 
 RATE_KEY = "shot.footage.frame_rate"
 ASPECTS = (0.1, 10.0)  # possible pixel aspects; any other comes from a damaged header
@@ -42,6 +44,14 @@ def _has_only(values: list, kind: type) -> bool:
     return all(isinstance(value, kind) for value in values) and (kind is str or len(values) == 2)
 
 
+def _has_frame_lists(value: object) -> bool:
+    """Return whether a value holds lists of frame numbers, by what is wrong with the frames."""
+    if not isinstance(value, dict):
+        return False
+    lists = value.values()
+    return all(isinstance(those, list) and all(type(frame) is int for frame in those) for those in lists)
+
+
 @dataclass(frozen=True)
 class Plate:
     """What was found in a plate. `files` are named as in the config: one movie, or one image for each frame."""
@@ -59,6 +69,7 @@ class Plate:
     rotation_deg: int = 0  # by how much a movie's stored pictures are turned, counter-clockwise
     blender_fault: str = ""  # why Blender would show other pictures than the ones that are tracked
     media: dict = field(default_factory=dict)  # what ffprobe would say, and what the decode pass found
+    unusable: dict[str, list[int]] = field(default_factory=dict)  # frames that cannot be tracked, by what they are
 
     @property
     def width_height_px(self) -> tuple[int, int]:
@@ -79,7 +90,8 @@ class Plate:
 
     def to_json(self) -> dict:
         """Return the plate as the record of a footage JSON."""
-        return {"schema": 1, **asdict(self)}
+        record = {"schema": 1, **asdict(self)}
+        return record if self.unusable else {name: value for name, value in record.items() if name != "unusable"}
 
     @classmethod
     def from_json(cls, record: dict) -> "Plate":
@@ -87,6 +99,7 @@ class Plate:
         missing = next((name for name, kind in SHAPES.items() if not isinstance(record.get(name), kind)), "")
         wrong = missing or next((name for name, kind in LISTS.items() if not _has_only(record[name], kind)), "")
         wrong = wrong or ("" if record["kind"] in KINDS else "kind")
+        wrong = wrong or ("" if _has_frame_lists(record.get("unusable", {})) else "unusable")
         if wrong or not record["files"]:
             raise ShotError(f"{wrong or 'files'}: found no record of a plate; remove it, and doit makes it anew")
         return cls(**{name: record[name] for name in cls.__dataclass_fields__ if name in record})
@@ -111,12 +124,12 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
     """
     from shotmake.config.frame_rates import parse_frame_rate
 
-    numbered = list_plate_files(file, root, missing)
+    numbered, looks = list_plate_files(file, root, missing), Looks()
     if is_sequence(file, root):
         first_frame = numbered[0][0]
-        found = probe_sequence(numbered, root, on_frame)
+        found = probe_sequence(numbered, root, color_space, on_frame, looks)
     else:
-        found = probe_movie(file, root, first_frame, on_frame)
+        found = probe_movie(file, root, first_frame, on_frame, looks)
     last_frame = first_frame + found["frame_count"] - 1
     if last_frame > LAST_FRAME:
         raise ShotError(f"{file}: found frame numbers to {last_frame}; needed at most {LAST_FRAME} ({KEY})")
@@ -142,6 +155,7 @@ def probe(  # noqa: PLR0913  they are the keys of shot.footage, handed over as t
             found, numbered, rate_known=bool(given_rate or file_rate), rate_given=bool(given_rate)
         ),
         blender_fault=_find_blender_fault(found, first_frame, shown),
+        unusable=_number_unusable(looks.find_unusable(), first_frame, last_frame),
         **found,
     )
     if not ASPECTS[0] <= plate.pixel_aspect <= ASPECTS[1]:
@@ -183,6 +197,19 @@ def find_frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, i
     return first, last
 
 
+def list_bad_frames(plate: Plate, bad_frames: list[int | str] | None) -> list[int]:
+    """Return the plate frames that nobody tracks, ascending: those that are named, or where None are, those found.
+
+    Raises ShotError where a name is no range of frames.
+    """
+    from shotmake.config.frame_ranges import parse_frames
+
+    if bad_frames is None:
+        return list_frames(plate.unusable)
+    named = {frame for one in bad_frames for frame in parse_frames(one)}
+    return sorted(frame for frame in named if plate.first_frame <= frame <= plate.last_frame)
+
+
 def _read_frames(plate: Plate, root: Path, first: int, last: int, what: str) -> Generator[tuple[int, np.ndarray]]:
     if plate.kind == "sequence":
         for number in range(first, last + 1):
@@ -206,6 +233,12 @@ def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
     import cv2
 
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def _number_unusable(found: dict[str, list[int]], first: int, last: int) -> dict[str, list[int]]:
+    """Return frame indices as plate frame numbers, without what lies behind the last frame."""
+    numbered = {name: [first + at for at in those if first + at <= last] for name, those in found.items()}
+    return {name: those for name, those in numbered.items() if those}
 
 
 def _check_clock(file: str, clock: Clock, file_rate: Fraction | None) -> None:

@@ -12,6 +12,7 @@ from shotmake.errors import ShotError
 from shotmake.footage.file_names import is_sequence, list_plate_files
 from shotmake.footage.images import probe_sequence
 from shotmake.footage.movie import read_movie_header
+from shotmake.footage.unusable_frames import Looks
 
 FRAME = re.compile(r"(?P<head>.*?)(?P<number>\d+)(?P<tail>\.[A-Za-z]+)$")
 IMAGES = (".exr", ".dpx", ".png", ".jpg", ".jpeg", ".tif", ".tiff")
@@ -53,7 +54,7 @@ def read_media_header(file: str, root: Path) -> MediaHeader:
         first, color = None, f"transfer {transfer}"
     else:
         numbered = list_plate_files(file, root, missing="skip")
-        found = probe_sequence(numbered[:1], root, lambda count: None)
+        found = probe_sequence(numbered[:1], root, "sRGB", lambda count: None, Looks())
         media = found["media"]
         is_float = media["sample_type"] in ("half", "float")
         space = "Linear" if is_float else "Raw" if media["format"] == "dpx" else "sRGB"

@@ -1,6 +1,7 @@
 """What `doit footage` prints about a plate: what its header says and what decoding found, in a few lines."""
 
 from shotmake.footage.plate import Plate
+from shotmake.footage.unusable_frames import name_unusable
 from shotmake.numbers_in_words import count_of
 
 
@@ -13,6 +14,7 @@ def describe_footage(plate: Plate) -> str:
     if "lens" in plate.media:
         focal_mm, width_mm = plate.media["lens"]["focal_mm"], plate.media["lens"]["sensor_width_mm"]
         rows.append(("lens", f"{focal_mm:g} mm" + (f" on {width_mm:.4g} mm" if width_mm else "")))
+    rows += [("unusable", line) for line in name_unusable(plate.unusable)]
     rows += [("warning", warning) for warning in plate.warnings]
     if plate.blender_fault:
         rows.append(("no .blend", plate.blender_fault))

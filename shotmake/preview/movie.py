@@ -179,6 +179,7 @@ def _draw_caption(picture: np.ndarray, frame: int, solution: dict | None) -> Non
                 f" ({solution['kind']})  rms {_format_px(solution['rms_px'])}  hold-out "
                 f"{_format_px(solution['holdout_rms_px'])}"
             )
+            words += "  interpolated" if frame in solution.get("interpolated", ()) else ""
     for colour, width in (((0, 0, 0), 3), (TEXT_BGR, 1)):
         cv2.putText(picture, words, (10, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, width, cv2.LINE_AA)
 

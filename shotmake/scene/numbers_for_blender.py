@@ -63,9 +63,9 @@ def make_scene_sheet(
             "units": "METRIC" if solution["scale_known"] else "NONE",
             "camera_distance": distance,
         },
-        "solve": {  # an imported camera has no measured errors
+        "solve": {  # imported and interpolated cameras have no measured errors
             "rms_px": solution.get("rms_px") or 0.0,
-            "rms_px_per_frame": solution.get("rms_px_per_frame") or [0.0] * len(frames),
+            "rms_px_per_frame": [px or 0.0 for px in solution.get("rms_px_per_frame") or [0.0] * len(frames)],
         },
         "camera": {
             **_make_camera_block(cam_from_world, frames, lens, zoom_px, (width, height), sensor_width_mm),

@@ -9,6 +9,7 @@ the picture still; then the result holds the most of it, smoothly. Or one object
 Inside this module the picture is the complex plane, its centre 0, y up, in px. A similarity is z -> grow * z + shift.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,44 +56,57 @@ def stabilize(
     frames: tuple[int, int],
     reference: int | None,
     are_all: bool = False,
+    skipped: Collection[int] = (),
+    repeated: Collection[int] = (),
 ) -> Stabilization:
     """Stabilize the frames first..last, inclusive, by all enabled markers of `tracks`.
 
     size_px: the size of the picture in which xy_px of the tracks count; reference: the plate frame that stays as it is,
-    None = the first; are_all: whether `tracks` are all that the shot has, for the cure that an error tells.
-    Raises ShotError for a frame without two tracks that lead to the reference frame, directly or through others, for a
-    frame whose size the tracks do not tell, and for a reference outside the shot.
+    None = the first; are_all: whether `tracks` are all that the shot has, for the cure that an error tells. Nobody
+    tracked the `skipped` frames: those of them that are `repeated` move as the frame before, the others between the
+    frames around. Raises ShotError for a frame without two tracks that lead to the reference frame, directly or through
+    others, for a frame whose size the tracks do not tell, and for a reference outside the shot or among `skipped`.
     """
     first, last = frames
-    reference = _choose_reference(frames, reference)
+    numbers = np.setdiff1d(np.arange(first, last + 1), np.array(sorted(skipped), int))
+    reference = _choose_reference((first, last), int(numbers[0]) if reference is None else reference)
+    if reference not in numbers:
+        raise ShotError(f"{KEY}.frame: found {reference}, which nobody tracks; needed a frame that is tracked")
     if first == last:  # there is only the reference frame, which stays as it is
         return Stabilization(np.array([first]), np.zeros((1, 2)), np.zeros(1), np.ones(1))
-    inside = (tracks.frame >= first) & (tracks.frame <= last) & (tracks.status != DISABLED)
+    inside = np.isin(tracks.frame, numbers) & (tracks.status != DISABLED)
     used = tracks.select(inside & np.isfinite(tracks.xy_px).all(1))
     _, track, lengths = np.unique(used.track_id, return_inverse=True, return_counts=True)
     used = used.select(lengths[track] > 1)  # a track that is seen once ties no frames together
     ids, track = np.unique(used.track_id, return_inverse=True)
     place = (used.xy_px[:, 0] - size_px[0] / 2) + 1j * (size_px[1] / 2 - used.xy_px[:, 1].astype(float))
-    markers = _Markers(track, used.frame - first, place, len(ids), last - first + 1)
-    cure = CURE_OF_ALL if are_all else CURE_OF_CHOSEN
-    grow, shift = _refine(markers, *_begin(markers, reference - first, first, cure), reference - first)
-    _check_sizes(grow, shift, first, cure)
+    markers = _Markers(track, np.searchsorted(numbers, used.frame), place, len(ids), len(numbers))
+    cure, stays = CURE_OF_ALL if are_all else CURE_OF_CHOSEN, int(np.searchsorted(numbers, reference))
+    grow, shift = _refine(markers, *_begin(markers, stays, numbers, cure), stays)
+    _check_sizes(grow, shift, numbers, cure)
     before = shift / grow  # in Blender, Translate comes before Rotate and Scale
-    return Stabilization(
-        np.arange(first, last + 1),
-        np.stack([before.real, before.imag], 1),
-        np.unwrap(np.angle(grow)),
-        np.abs(grow),
-    )
+    values = np.stack([before.real, before.imag, np.unwrap(np.angle(grow)), np.abs(grow)], 1)
+    values = _fill_skipped(values, numbers, frames, repeated)
+    return Stabilization(np.arange(first, last + 1), values[:, :2], values[:, 2], values[:, 3])
 
 
-def _check_sizes(grow: np.ndarray, shift: np.ndarray, first: int, cure: str) -> None:
+def _fill_skipped(
+    values: np.ndarray, numbers: np.ndarray, frames: tuple[int, int], repeated: Collection[int]
+) -> np.ndarray:
+    """Return values (F, K) of all frames, from those (N, K) of the frames `numbers` (N,)."""
+    every = np.arange(frames[0], frames[1] + 1)
+    known = ~np.isin(every, sorted(repeated)) | np.isin(every, numbers)
+    shown = np.maximum.accumulate(np.where(known, every, frames[0]))  # the frame that a repeated one shows
+    return np.stack([np.interp(shown, numbers, column) for column in values.T], 1)
+
+
+def _check_sizes(grow: np.ndarray, shift: np.ndarray, numbers: np.ndarray, cure: str) -> None:
     """Check that the tracks tell a size for each frame. Raises ShotError where they do not."""
     with np.errstate(invalid="ignore"):
         sound = np.isfinite(grow) & np.isfinite(shift) & (np.abs(grow) > LEAST_SIZE) & (np.abs(grow) < 1 / LEAST_SIZE)
     if not sound.all():
         raise ShotError(
-            f"{KEY}.tracks: found the chosen tracks in one place in frame {first + int(np.argmin(sound))}, or in the "
+            f"{KEY}.tracks: found the chosen tracks in one place in frame {numbers[int(np.argmin(sound))]}, or in the "
             f"frames that tie it to the reference frame; needed two that stay apart: {cure}"
         )
 
@@ -149,12 +163,12 @@ class _Markers:
         return np.split(order, np.searchsorted(self.frame[order], np.arange(1, self.frame_count)))
 
 
-def _begin(markers: _Markers, reference: int, first: int, cure: str) -> tuple[np.ndarray, np.ndarray]:
+def _begin(markers: _Markers, reference: int, numbers: np.ndarray, cure: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a start, frame by frame outwards from the reference.
 
     The next frame is always the one that shares most tracks with those done.
 
-    first: the plate number of frame 0, and cure, for the error.
+    numbers (N,): the plate's frame numbers, and cure, for the error.
     Raises ShotError where a frame shares fewer than two tracks with those done.
     """
     random = np.random.default_rng(SEED)
@@ -181,8 +195,8 @@ def _begin(markers: _Markers, reference: int, first: int, cure: str) -> tuple[np
         if shared[frame] < 2:
             frame = min(left)
             raise ShotError(
-                f"{KEY}.tracks: found {shared[frame]} of the chosen tracks in frame {frame + first} that tie it to the "
-                f"reference frame {reference + first}, be it through others; needed two in every frame: {cure}"
+                f"{KEY}.tracks: found {shared[frame]} of the chosen tracks in frame {numbers[frame]} that tie it to "
+                f"the reference frame {numbers[reference]}, be it through others; needed two in every frame: {cure}"
             )
 
 

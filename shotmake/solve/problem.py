@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.geometry.lens import Lens
+from shotmake.solve.between_frames import NOTHING_SKIPPED, Skipped
 from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.refine_lens_terms import BASE, TERMS
 from shotmake.solve.start import libmv
@@ -24,6 +25,7 @@ class SolveInputs:
     """What a solve is given.
 
     - tracks: of the plate. size_px: (width, height) of its picture. frames: first and last plate frame, inclusive.
+    - skipped: of these frames, those that no solver sees; they have no markers.
     - lens: an imported lens, in px of this plate; only the terms in settings.refine may change.
     - weights: the artist's weights, by track id (markers.load_weights).
     - by_libmv: how libmv is called; set if, and only if, settings.engine is blender.
@@ -41,11 +43,12 @@ class SolveInputs:
     by_libmv: libmv.Run | None = None
     look: Look | None = None
     on_step: Callable[[str], None] = _say_nothing
+    skipped: Skipped = NOTHING_SKIPPED
 
     @property
     def all_markers(self) -> Observations:
         """All markers that a solve may use, with the artist's weights."""
-        return Observations.from_tracks(self.tracks, self.frames, weights=self.weights)
+        return Observations.from_tracks(self.tracks, self.frames, weights=self.weights, skipped=self.skipped.frames)
 
     @property
     def focal_px(self) -> float:

@@ -51,6 +51,7 @@ def make_blank_record(status: str, kind: str, size_px: tuple[int, int]) -> dict:
         "lens": None,
         "focal_px_per_frame": None,
         "frames": [],
+        "interpolated": [],  # of `frames`, those whose camera no track told
         "cam_from_world": [],
         "rms_px": None,  # null: not measured, as for a refusal
         "holdout_rms_px": None,

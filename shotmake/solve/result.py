@@ -7,7 +7,9 @@ import numpy as np
 
 from shotmake.config import schema
 from shotmake.geometry.change_of_world import DEPTH_UNITS, World
+from shotmake.numbers_in_words import count_of, format_ranges
 from shotmake.reasons import Reason, record_reasons
+from shotmake.solve.between_frames import NOTHING_SKIPPED, Bridged, Skipped, bridge_frames
 from shotmake.solve.bundle.observations import Observations
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions, measure_angles_deg, triangulate
 from shotmake.solve.checks.candidate_and_refusal import Candidate
@@ -41,40 +43,47 @@ def finish(
     size_px: tuple[int, int],
     frames: tuple[int, int],
     settings: schema.Solve,
+    skipped: Skipped = NOTHING_SKIPPED,
 ) -> Solution:
     """Finish a solve, the cheap part: orient the candidate, or record the reason of a refusal.
 
-    Raises ShotError as `make_solution` does.
+    skipped: the frames in `frames` that no solver saw. Raises ShotError as `make_solution` does.
     """
     if isinstance(candidate, Reason):
         return make_refused_solution(candidate, size_px, settings.engine)
-    return make_solution(candidate, Observations.from_tracks(tracks, frames), size_px, frames, settings)
+    everything = Observations.from_tracks(tracks, frames, skipped=skipped.frames)
+    return make_solution(candidate, everything, size_px, settings, skipped=skipped)
 
 
 def make_solution(
     candidate: Candidate,
     everything: Observations,
     size_px: tuple[int, int],
-    frames: tuple[int, int],
     settings: schema.Solve,
     world: World | None = None,
+    skipped: Skipped = NOTHING_SKIPPED,
 ) -> Solution:
     """Orient the camera and return its solution. world: the world to use; None = the world of the tracks and picks.
+
+    skipped: the frames that no solver saw, and `everything` does not have.
 
     Raises ShotError for a pick or a measure that does not fit (shotmake.solve.orient), and as `triangulate` does.
     """
     posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
-    plate_frames = posed + frames[0]
-    cameras, lens = candidate.cam_from_world[posed], candidate.lens
-    placed = _place_points(candidate, everything, frames[0], size_px, settings, world)
+    numbers, lens = everything.plate_frames[posed], candidate.lens
+    log_zooms = np.zeros(len(posed)) if candidate.log_zooms is None else candidate.log_zooms[posed]
+    bridged = bridge_frames(numbers, candidate.cam_from_world[posed], log_zooms, skipped)
+    placed = _place_points(candidate, everything, size_px, settings, world)
     world, shown = placed.world, placed.shown
-    warnings, confidence, refusal = _weigh_doubts(candidate, world, everything.frame_count)
+    asked = everything.frame_count + len(skipped.frames)
+    warnings, confidence, refusal = _weigh_doubts(candidate, world, asked, len(bridged.frames))
     if refusal is not None:
         return make_refused_solution(refusal, size_px, settings.engine)
     used_errors, per_frame = _measure_frame_errors(candidate)
+    rms_px = dict(zip(numbers.tolist(), per_frame[posed].tolist(), strict=True))
     focals_px = None
     if candidate.log_zooms is not None:
-        focals_px = (lens.fx_px * np.exp(candidate.log_zooms[posed])).tolist()
+        focals_px = (lens.fx_px * np.exp(bridged.log_zooms)).tolist()
         lens = lens.with_focal_px(float(np.median(focals_px)))
     holdout_rms_px = candidate.certificate.holdout_rms_px
     record = make_record(
@@ -83,18 +92,19 @@ def make_solution(
         size_px,
         lens=lens.to_json(),
         focal_px_per_frame=focals_px,
-        frames=[int(frame) for frame in plate_frames],
-        cam_from_world=world.transform_cameras(cameras).reshape(-1, 12).tolist(),
+        frames=bridged.frames.tolist(),
+        interpolated=bridged.frames[~bridged.is_solved].tolist(),
+        cam_from_world=world.transform_cameras(bridged.cam_from_world).reshape(-1, 12).tolist(),
         rms_px=float(np.sqrt((used_errors**2).mean())) if len(used_errors) else None,
         holdout_rms_px=holdout_rms_px if np.isfinite(holdout_rms_px) else None,
-        rms_px_per_frame=[float(per_frame[index]) for index in posed],
+        rms_px_per_frame=[rms_px.get(frame) for frame in bridged.frames.tolist()],
         confidence=float(confidence),
         tracks_used=len(np.unique(candidate.markers.track[candidate.used])),
         scale_known=world.scale_known,
         engine=settings.engine,
         links=make_links_json(candidate.certificate.links),
         witness=make_witness_json(candidate.evidence),
-        **record_reasons(warnings, candidate.notes),
+        **record_reasons(warnings, (*candidate.notes, *_note_bridged(bridged, skipped))),
     )
     arrays = make_point_arrays(
         everything.track_ids[shown],
@@ -120,7 +130,6 @@ class _Placed(NamedTuple):
 def _place_points(
     candidate: Candidate,
     everything: Observations,
-    first_frame: int,
     size_px: tuple[int, int],
     settings: schema.Solve,
     world: World | None,
@@ -136,7 +145,8 @@ def _place_points(
     shown = (number >= 3) & (mean_error < 3 * settings.clean.max_error_px)
     posed = np.flatnonzero(np.isfinite(candidate.cam_from_world[:, 0, 0]))
     cameras = candidate.cam_from_world[posed]
-    solved = Solved(cameras, posed + first_frame, candidate.lens, size_px, everything, first_frame, None, mean_error)
+    numbers = everything.plate_frames[posed]
+    solved = Solved(cameras, numbers, candidate.lens, size_px, everything, None, mean_error)
     if tripod:
         return _Placed(world or orient_tripod(solved, settings.orient), points[:, :3] * DEPTH_UNITS, shown, mean_error)
     angles = measure_angles_deg(points, everything, candidate.projecting)
@@ -154,10 +164,31 @@ def _place_points(
     return _Placed(world or orient_moving(solved, xyz[reliable], middle, settings.orient), xyz, shown, mean_error)
 
 
-def _weigh_doubts(candidate: Candidate, world: World, frame_count: int) -> tuple[list[Reason], float, Reason | None]:
-    """Return all warnings, the confidence, and the refusal of a camera of which too much is in doubt; else None."""
+def _note_bridged(bridged: Bridged, skipped: Skipped) -> list[Reason]:
+    """Return what there is to say of the cameras that no track told."""
+    made = bridged.frames[~bridged.is_solved].tolist()
+    repeated = [frame for frame in made if frame in skipped.repeated]
+    unseen = [frame for frame in made if frame not in skipped.repeated]
+    told = []
+    if unseen:
+        text = f"{format_ranges(unseen)} cannot be tracked: the camera there is interpolated between the frames around"
+        told.append(Reason("frames_bridged", text))
+    if repeated:
+        count = count_of(len(repeated), "frame repeats", "frames repeat")
+        text = f"{count} the one before and has its camera: {format_ranges(repeated)}"
+        told.append(Reason("frames_bridged", text))
+    return told
+
+
+def _weigh_doubts(
+    candidate: Candidate, world: World, frame_count: int, with_camera: int
+) -> tuple[list[Reason], float, Reason | None]:
+    """Return all warnings, the confidence, and the refusal of a camera of which too much is in doubt; else None.
+
+    frame_count: of the shot; with_camera: how many of these frames have a camera.
+    """
     warnings = [*candidate.warnings, *world.warnings]
-    missing = frame_count - int(np.isfinite(candidate.cam_from_world[:, 0, 0]).sum())
+    missing = frame_count - with_camera
     if missing:
         text = f"{missing} of {frame_count} frames have no camera: too few tracks agree there"
         warnings.append(Reason("frames_without_camera", text))

@@ -68,7 +68,7 @@ def solve(inputs: SolveInputs) -> Solution:
         inputs.on_step("ask the second witness")
         candidate = ask_witness(candidate, inputs.size_px, inputs.look)
     inputs.on_step("orient")
-    return finish(candidate, inputs.tracks, inputs.size_px, inputs.frames, inputs.settings)
+    return finish(candidate, inputs.tracks, inputs.size_px, inputs.frames, inputs.settings, inputs.skipped)
 
 
 def find_candidate(inputs: SolveInputs) -> Candidate | Reason:
@@ -90,7 +90,7 @@ def find_candidate(inputs: SolveInputs) -> Candidate | Reason:
         everything = inputs.all_markers
         _check_enough(everything)
         markers = everything if kept is None else imported_lens.idealise(everything, kept, size_px)
-        jump = cuts.find_jump(markers, size_px[0], inputs.frames[0])
+        jump = cuts.find_jump(markers, size_px[0])
         problem = _make_problem(inputs, markers, refine)
         candidate = _solve_over_jump(jump, markers, size_px, lambda: _decide(problem, markers))
         if inputs.by_libmv is not None and candidate.status == "tripod":
@@ -221,7 +221,7 @@ def _decide(problem: SolveProblem, everything: Observations) -> Candidate:
         return solve_static(problem)
     if everything.frame_count < FEWEST_CERTIFIED:
         raise _refuse_short(everything.frame_count)
-    cut = cuts.find_cut(everything, size_px[0], everything.first_frame)
+    cut = cuts.find_cut(everything, size_px[0])
     if cut:
         raise Refused(cut.code, cut.text)
     parallax = _measure_parallax(problem, problem.with_first_terms().refine)

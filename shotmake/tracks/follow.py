@@ -61,7 +61,7 @@ def follow(
     track: schema.Track,
     mask: np.ndarray | None,
 ) -> tuple[Handover, Anchors]:
-    """Follow the tracks to the next frame. Tracks in doubt are hidden, and in the end dropped.
+    """Follow the tracks to the next frame that can be tracked. Tracks in doubt are hidden, and in the end dropped.
 
     levels: the pyramid, (H, W) uint8 each, of the frame in which the tracks are now; picture: the next frame; matte:
     the mask of the next frame, (H, W) uint8, or None.
@@ -69,7 +69,8 @@ def follow(
     luma = picture.luma
     if not len(before.track_id):
         return replace(before, frame=frame, half=picture.half), anchors
-    found, sound, moved_px = _find(before, anchors, levels, picture, track.correlation_min)
+    steps = abs(frame - before.frame)  # more than one where frames in between cannot be tracked
+    found, sound, moved_px = _find(before, anchors, levels, picture, track.correlation_min, steps)
     if mask is not None:
         sound &= ~_are_covered(mask, found.xy_px)
 
@@ -82,7 +83,7 @@ def follow(
         frame=frame,
         half=picture.half,
         xy_px=xy_px,
-        velocity_px=np.where(steady, xy_px - before.xy_px, moved_px),
+        velocity_px=np.where(steady, xy_px - before.xy_px, moved_px) / steps,
         warp=np.where(sound[:, None, None], found.warp, before.warp),
         tilt=np.where(sound[:, None], found.tilt, before.tilt),
         expected_px=np.where(sound, np.sqrt(found.expected_px**2 + before.inherited_px2), before.expected_px),
@@ -99,15 +100,16 @@ def follow(
 
 
 def _find(
-    before: Handover, anchors: Anchors, levels: list[np.ndarray], picture: Picture, correlation_min: float
+    before: Handover, anchors: Anchors, levels: list[np.ndarray], picture: Picture, correlation_min: float, steps: int
 ) -> tuple[Refined, np.ndarray, np.ndarray]:
     """Return where the tracks are, (N,) which of that to believe, and (N, 2) how far each track's neighbours moved."""
     count, seen, luma = len(before.track_id), np.flatnonzero(before.seen), picture.luma
+    usual_move_px = before.velocity_px * steps
     predicted_px = predict.predict(
         levels,
         picture.levels,
         before.xy_px[seen],
-        (before.xy_px + before.velocity_px)[seen],
+        (before.xy_px + usual_move_px)[seen],
         np.array(luma.shape[::-1], float),
     )
     first = anchor.refine(luma, anchors.keep(seen), predicted_px, before.warp[seen], before.tilt[seen])
@@ -133,11 +135,11 @@ def _find(
     found = Refined(before.xy_px, before.warp, before.tilt, nothing - 1, nothing, nothing).put(seen, first)
     sound = np.zeros(count, bool)
     sound[seen] = believe(first, predicted_px, correlation_min, JUMP_MAX_PX)
-    moved_px = before.velocity_px.copy()
+    moved_px = usual_move_px.copy()
     missed = np.flatnonzero(~sound)
     if len(missed) and sound.sum() >= NEIGHBOURS:
         nearest = cKDTree(before.xy_px[sound]).query(before.xy_px[missed], NEIGHBOURS)[1]
-        moved_px[missed] += np.median((found.xy_px - before.xy_px - before.velocity_px)[sound][nearest], axis=1)
+        moved_px[missed] += np.median((found.xy_px - before.xy_px - usual_move_px)[sound][nearest], axis=1)
         hidden_for = before.lost_frames[missed]
         missed = missed[(hidden_for < LOOKED_FOR_FRAMES) | (hidden_for % LOOKED_FOR_EVERY == 0)]
         ours, carried_px = anchors.keep(missed), (before.xy_px + moved_px)[missed]

@@ -32,7 +32,7 @@ def follow_back(
     lived = np.flatnonzero(np.bincount(known.track_id) >= LIVED_FRAMES)
     last = frames[-1][0]
     going, anchors, parts = None, None, []
-    for (frame, picture), (_, later), born in zip(frames[-2::-1], frames[:0:-1], newborn[:0:-1], strict=True):
+    for (frame, picture), (later_frame, later), born in zip(frames[-2::-1], frames[:0:-1], newborn[:0:-1], strict=True):
         worth = np.flatnonzero(np.isin(born.track_id, lived) | (born.frame > last - LIVED_FRAMES))
         born = replace(born.keep(worth), velocity_px=-born.velocity_px[worth])
         if going is None or anchors is None:
@@ -43,6 +43,7 @@ def follow_back(
         if not len(going.track_id):
             going = replace(going, half=born.half)
             continue
+        going = replace(going, frame=later_frame)
         going, anchors = follow.follow(going, anchors, later.levels, frame, picture, track, mask_of(frame))
         there = known.xy_px[known.frame == frame]
         if len(there) and len(going.track_id):

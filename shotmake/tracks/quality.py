@@ -1,5 +1,7 @@
 """quality.json: what the tracks of a shot are worth, in totals, frame by frame, and track by track by name."""
 
+from collections.abc import Collection
+
 import numpy as np
 
 from shotmake.tracks.groups import Managed
@@ -22,19 +24,21 @@ def make_quality(
     names: dict[int, str],
     renewals: np.ndarray,
     size_px: tuple[int, int],
-    first_frame: int,
-    last_frame: int,
+    frames: tuple[int, int],
+    bad_frames: Collection[int] = (),
 ) -> dict:
     """Return the contents of quality.json.
 
-    names: of manual and imported tracks, by id; renewals: (K, 2) track id and the frame in which its anchor was
-    renewed.
+    frames: first and last plate frame; nobody tracks those of bad_frames, and they are not judged. names: of manual and
+    imported tracks, by id; renewals: (K, 2) track id and the frame in which its anchor was renewed.
 
     Disabled markers do not count. Short tracks have fewer than short_track_frames markers. Coverage is the share of an
     8 x 5 grid's cells that hold a marker, in the mean and in the worst frame. For single tracks, only what is not the
     same for all is listed: name (when given), color, weight, groups.
     """
     every = managed.tracks
+    first_frame, last_frame = frames
+    judged = ~np.isin(np.arange(first_frame, last_frame + 1), sorted(bad_frames))
     in_range = (every.frame >= first_frame) & (every.frame <= last_frame)
     tracks = every.select((every.status != DISABLED) & in_range)
     count = last_frame - first_frame + 1
@@ -42,13 +46,14 @@ def make_quality(
     per_frame = np.bincount(index, minlength=count)
     ids, lengths = np.unique(tracks.track_id, return_counts=True)
     known_px = tracks.quality[tracks.quality > 0]
-    coverage = _measure_coverage(tracks, index, count, size_px)
+    coverage = _measure_coverage(tracks, index, count, size_px)[judged]
 
     def list_names(chosen: np.ndarray) -> list[str]:
         return [names.get(track, name_track(track)) for track in chosen.tolist()]
 
     alive = np.isin(renewals[:, 0], ids)
-    return {
+    bad = {"bad_frames": sorted(bad_frames)} if bad_frames else {}
+    return bad | {
         "anchor_renewals": {
             names.get(track, name_track(track)): renewals[renewals[:, 0] == track, 1].tolist()
             for track in np.unique(renewals[alive, 0]).tolist()
@@ -59,7 +64,7 @@ def make_quality(
         "disabled_tracks": list_names(np.setdiff1d(every.track_id, ids)),
         "expected_error_median_px": _round(np.median(known_px)) if len(known_px) else None,
         "first_frame": first_frame,
-        "frames_under_8": [int(frame) for frame in np.flatnonzero(per_frame < FEW_TRACKS) + first_frame],
+        "frames_under_8": [int(frame) for frame in np.flatnonzero((per_frame < FEW_TRACKS) & judged) + first_frame],
         "groups": {group: list_names(np.array(members, int)) for group, members in managed.members.items()},
         "jumping_tracks": list_names(find_jumping(tracks)),
         "last_frame": last_frame,
@@ -71,8 +76,8 @@ def make_quality(
         "track_length_median": _round(np.median(lengths)) if len(lengths) else 0.0,
         "tracks": len(lengths),
         "tracks_per_frame": per_frame.tolist(),
-        "tracks_per_frame_median": _round(np.median(per_frame)),
-        "tracks_per_frame_min": int(per_frame.min()),
+        "tracks_per_frame_median": _round(np.median(per_frame[judged])),
+        "tracks_per_frame_min": int(per_frame[judged].min()),
     }
 
 

@@ -7,7 +7,7 @@ to its first frame, so that early frames are covered as well as late ones.
 shotmake.tracks.segments holds all that one segment of the plate hands over to the next.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
@@ -28,8 +28,11 @@ def track_segment(
     detect: schema.Detect,
     track: schema.Track,
     mask_of: MaskOf = lambda frame: None,
+    bad_frames: Collection[int] = (),
 ) -> tuple[Tracks, Handover]:
     """Track consecutive frames (plate frame number, (H, W) uint8 luma), from a handover (None = from the start).
+
+    Nothing is looked for in bad_frames: the tracks are found again behind them.
 
     Returns the markers of these frames, uncleaned, and the handover for the next segment. Track ids are this segment's
     own: those handed over are 0 to N-1, in order.
@@ -51,6 +54,9 @@ def track_segment(
 
     for frame, luma in frames:
         picture = predict.Picture(np.ascontiguousarray(luma))
+        if frame in bad_frames:
+            handover = follow.begin_empty(frame, picture, track) if handover is None else handover
+            continue
         if handover is None or anchors is None:
             handover = follow.begin_empty(frame, picture, track)
             anchors = follow.anchors_of(handover, track)
@@ -80,6 +86,7 @@ def track_plate(
     clean: schema.Clean,
     on_frame: Callable[[int], None] = lambda n: None,
     mask_of: MaskOf = lambda frame: None,
+    bad_frames: Collection[int] = (),
 ) -> Tracks:
     """Track a whole plate in segments that begin where frame % segment_frames == 0; then clean the tracks.
 
@@ -94,23 +101,27 @@ def track_plate(
 
     parts, handover = [], None
     for _, segment in groupby(report(), key=lambda numbered: numbered[0] // track.segment_frames):
-        part, handover = track_segment(segment, handover, detect, track, mask_of)
+        part, handover = track_segment(segment, handover, detect, track, mask_of, bad_frames)
         parts.append((part, handover.track_id))
-    return clean_tracks(join_segments(parts), clean)
+    return clean_tracks(join_segments(parts), clean, bad_frames)
 
 
-def clean_tracks(tracks: Tracks, clean: schema.Clean) -> Tracks:
-    """Remove runs of fewer than min_frames unbroken frames, or (delete_track) every track that has such a run."""
+def clean_tracks(tracks: Tracks, clean: schema.Clean, bad_frames: Collection[int] = ()) -> Tracks:
+    """Remove runs of fewer than min_frames unbroken frames, or (delete_track) every track that has such a run.
+
+    bad_frames, which nobody tracked, break no run.
+    """
     if not len(tracks):
         return tracks
-    run = _number_runs(tracks)
+    run = _number_runs(tracks, bad_frames)
     short = np.bincount(run)[run] < clean.min_frames
     if clean.action == "delete_track":
         short = np.isin(tracks.track_id, tracks.track_id[short])
     return tracks.select(~short)
 
 
-def _number_runs(tracks: Tracks) -> np.ndarray:
+def _number_runs(tracks: Tracks, bad_frames: Collection[int]) -> np.ndarray:
     """Return (M,) a number for each unbroken run of frames of one track."""
-    begins = (np.diff(tracks.track_id) != 0) | (np.diff(tracks.frame) != 1)
+    place = tracks.frame - np.searchsorted(np.array(sorted(bad_frames), int), tracks.frame)
+    begins = (np.diff(tracks.track_id) != 0) | (np.diff(place) != 1)
     return np.concatenate([[0], np.cumsum(begins)])

@@ -23,8 +23,8 @@ def footage_of(config: Config, camera: str = MAIN_CAMERA) -> Footage:
 
 def slice_settings(config: Config, camera: str = MAIN_CAMERA) -> dict:
     """Return the stage's settings for one camera."""
-    # The frame range matters to the tracks: another range does not read the plate again.
-    return slices.leave_out(slices.slice_block(footage_of(config, camera)), "frame_range")
+    # These keys matter to the tracks: another range does not read the plate again.
+    return slices.leave_out(slices.slice_block(footage_of(config, camera)), "frame_range", "bad_frames")
 
 
 def list_plate_inputs(config: Config, camera: str = MAIN_CAMERA) -> dict[str, Path]:
@@ -65,7 +65,7 @@ def build(job: Job) -> str:
 
 FOOTAGE = Stage(
     "footage",
-    version=4,
+    version=5,
     targets={"footage": "tracking/footage/{id}.json"},
     settings=slice_settings,
     files=list_plate_inputs,

@@ -18,11 +18,12 @@ import pytest
 from helpers.plates.movies import fault, write_movie
 from helpers.shows.project import REPOSITORY, Project
 from shotmake.errors import ShotError
-from shotmake.footage.file_names import format_ranges, list_plate_files
+from shotmake.footage.file_names import list_plate_files
 from shotmake.footage.plate import Plate, probe, read_bgr, read_luma
 from shotmake.footage.plate_in_words import describe_footage
 from shotmake.footage.read_ahead import FRAMES_AHEAD, decode_ahead
 from shotmake.footage.tracking_curve import apply_tracking_curve
+from shotmake.numbers_in_words import format_ranges
 
 SIZE = (96, 64)
 FLIPS_PER_FILE = 25

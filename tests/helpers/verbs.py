@@ -3,7 +3,7 @@
 VERBS = set(
     """
     add adjust adopt advise align allow announce answer append apply arrange ask assemble average await batch beat begin
-    believe bend bind blend bound bring build calibrate call carry cast certify chain change check choose claim
+    believe bend bind blend bound bridge bring build calibrate call carry cast certify chain change check choose claim
     classify clean clear clip close collect combine compare compile complete compose compute conclude configure
     confine connect contradict convert copy count cover create crop cross cut decide decode delete deliver demand
     derive describe detect die digest discard dismiss distort divide doubt draw drop each eliminate emit enable

@@ -66,6 +66,27 @@ def test_known_motion_is_found_despite_things_that_move_and_tracks_that_come_and
     assert (found.scale[12], found.rotation_rad[12], *found.translate_px[12]) == (1, 0, 0, 0)
 
 
+def test_frames_that_nobody_tracked_move_as_those_around_and_repeated_ones_as_the_one_before():
+    tracks, grow, shift = shaken_tracks()
+    gap, repeated = {FIRST + 20, FIRST + 21}, {FIRST + 30, FIRST + 47}
+    left = tracks.select(~np.isin(tracks.frame, list(gap | repeated)))
+    span = (FIRST, FIRST + 47)
+    found = stabilize(left, HD, span, FIRST + 12, skipped=gap | repeated, repeated=repeated)
+    whole = stabilize(tracks, HD, span, FIRST + 12)
+    assert found.frames.tolist() == whole.frames.tolist()
+    moved, of_whole = moved_by(found), moved_by(whole)
+    seen = ~np.isin(found.frames, list(gap | repeated))
+    assert np.abs(moved - of_whole)[seen].max() < 0.1
+    for at in (30, 47):
+        assert np.array_equal(moved[at], moved[at - 1])
+    third = found.translate_px[19] + (found.translate_px[22] - found.translate_px[19]) / 3
+    assert np.abs(found.translate_px[20] - third).max() < 1e-9
+    with pytest.raises(ShotError, match=f"found {FIRST + 20}, which nobody tracks"):
+        stabilize(left, HD, span, FIRST + 20, skipped=gap | repeated)
+    with pytest.raises(ShotError, match=f"in frame {FIRST + 21} that tie it to the reference frame {FIRST + 12}"):
+        stabilize(left, HD, span, FIRST + 12, skipped={FIRST + 20})
+
+
 def test_parallax_makes_no_frame_jump_and_none_shrink():
     """Where no similarity fits, the picture still has to move as softly as the plate, and keep its size."""
     shot = simulate("orbit", seed=1, frame_count=72, span_deg=30, white_px=0.02, drift_px=0.0, life_frames=20)

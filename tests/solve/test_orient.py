@@ -55,8 +55,9 @@ def solved_of(cameras, points) -> Solved:
     """As a solve hands it over: every point has a track, all the way through the picture."""
     seen = np.array([project(points, camera, LENS)[0] for camera in cameras])
     track, frame = np.nonzero(((seen > 0) & (seen < SIZE_PX)).all(2).T)
-    markers = Observations(track, frame, seen[frame, track], np.zeros(len(track)), np.arange(len(points)), len(cameras))
-    return Solved(cameras, FRAMES, LENS, SIZE_PX, markers, int(FRAMES[0]), points, np.full(len(points), 0.1))
+    ids, noise = np.arange(len(points)), np.zeros(len(track))
+    markers = Observations(track, frame, seen[frame, track], noise, ids, len(cameras), numbers=FRAMES)
+    return Solved(cameras, FRAMES, LENS, SIZE_PX, markers, points, np.full(len(points), 0.1))
 
 
 def oriented(settings: schema.Orient, **scene):
@@ -203,9 +204,11 @@ def test_a_camera_that_looks_every_way_round_has_a_world(kind, noise):
     tripod = np.concatenate([rotations, np.zeros((len(rotations), 3, 1))], 2)
     centres = random.normal(0, 0.3, (len(rotations), 3))
     moving = np.concatenate([rotations, -rotations @ centres[:, :, None]], 2)
-    markers = Observations(*np.zeros((2, 0), int), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int), len(frames))
+    markers = Observations(
+        *np.zeros((2, 0), int), np.zeros((0, 2)), np.zeros(0), np.zeros(0, int), len(frames), numbers=frames
+    )
     for cameras, orient in ((tripod, orient_tripod), (moving, lambda one, to: orient_moving(one, NONE, 2.0, to))):
-        solved = Solved(cameras, frames, LENS, SIZE_PX, markers, 1001, NONE, np.zeros(0))
+        solved = Solved(cameras, frames, LENS, SIZE_PX, markers, NONE, np.zeros(0))
         world = orient(solved, schema.Orient())
         np.testing.assert_allclose(world.rotation @ world.rotation.T, np.eye(3), atol=1e-9)
         assert (
@@ -220,7 +223,7 @@ NONE = np.zeros((0, 3))
 
 def test_a_pan_once_round_stands_level_and_begins_along_y():
     cameras = np.concatenate([turned(ROUND + 30), np.zeros((len(ROUND), 3, 1))], 2)
-    world = orient_tripod(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, 0, None, np.zeros(0)), schema.Orient())
+    world = orient_tripod(Solved(cameras, np.arange(40), LENS, SIZE_PX, None, None, np.zeros(0)), schema.Orient())
     placed = world.transform_cameras(cameras)
     np.testing.assert_allclose(placed[:, 1, :3], [[0, 0, -1]] * 40, atol=1e-9)  # the picture's down is down
     np.testing.assert_allclose(placed[0, 2, :3], [0, 1, 0], atol=1e-9)

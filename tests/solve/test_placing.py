@@ -99,7 +99,7 @@ def solved(shot, solution) -> Solved:
     frames = np.array(solution.record["frames"])
     errors = np.full(len(points), np.nan)
     errors[known] = solution.points["error_px"]
-    return Solved(cameras, frames, lens, shot.size_px, markers, shot.frames[0], points, errors)
+    return Solved(cameras, frames, lens, shot.size_px, markers, points, errors)
 
 
 def oriented(solved: Solved, **orient):

@@ -251,7 +251,7 @@ def test_focal_locked_and_lens_not_refined(orbit):
     assert solution.record["warnings"] == [] and solution.record["confidence"] > 0.8
 
 
-def test_a_turning_camera_is_refused_where_its_lens_folds_over_inside_the_picture():
+def test_a_tripod_is_refused_where_its_lens_folds_over_inside_the_picture():
     """Tracks in the middle alone and k1 alone: the lens found turns back before the corners, where the true one does
     not; with k2 the same tracks tell the lens.
     """

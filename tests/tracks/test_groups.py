@@ -108,7 +108,7 @@ def test_quality_names_what_is_wrong():
     short = ~((tracks.track_id == 7) & (frames > 4))
     changed = Tracks(tracks.track_id, frames, xy_px, worth, tracks.status).select(short)
     managed = manage(changed, read_groups({"off": {"tracks": ["m"], "status": "disabled"}})[0], {"m": 1}, WIDTH_PX)
-    told = make_quality(managed, {1: "m"}, np.array([[3, 7]]), (160, 120), 1, 12)
+    told = make_quality(managed, {1: "m"}, np.array([[3, 7]]), (160, 120), (1, 12))
     assert told["jumping_tracks"] == ["track_00005"] and told["poor_tracks"] == ["track_00002"]
     assert told["short_tracks"] == ["track_00007"] and told["disabled_tracks"] == ["m"]
     assert told["tracks"] == 8 and told["tracks_per_frame_min"] == 7 and told["groups"] == {"off": ["m"]}
@@ -124,7 +124,7 @@ def test_a_bump_of_the_camera_is_no_jump():
 
 def test_no_tracks_have_a_quality_too():
     nobody = manage(grid_of_tracks().select(np.zeros(0, int)), (), {}, WIDTH_PX)
-    told = make_quality(nobody, {}, np.zeros((0, 2), int), (160, 120), 1, 12)
+    told = make_quality(nobody, {}, np.zeros((0, 2), int), (160, 120), (1, 12))
     assert told["tracks"] == 0 and told["frames_under_8"] == list(range(1, 13))
 
 

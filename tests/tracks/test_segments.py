@@ -21,7 +21,7 @@ from shotmake.config import schema
 from shotmake.errors import ShotError
 from shotmake.footage import plate as footage
 from shotmake.footage.file_names import list_plate_files
-from shotmake.footage.plate import Plate, find_frame_span, probe, read_luma
+from shotmake.footage.plate import Plate, find_frame_span, list_bad_frames, probe, read_luma
 from shotmake.footage.read_ahead import FRAMES_AHEAD
 from shotmake.tasks.engine import cache_database, digests
 from shotmake.tasks.engine.pieces import Stored
@@ -74,7 +74,9 @@ class Show:
         assert walked.reused == len(walked.spans) - len(self.tracked)
         detect, track, clean = schema.Detect(**settings["detect"]), schema.Track(**settings["track"]), schema.Clean()
         luma = read_luma(plate, self.root, *find_frame_span(plate, settings["frame_range"]))
-        assert save_tracks(clean_tracks(walked.tracks, clean)) == save_tracks(track_plate(luma, detect, track, clean))
+        bad = list_bad_frames(plate, settings["bad_frames"])
+        whole = track_plate(luma, detect, track, clean, bad_frames=bad)
+        assert save_tracks(clean_tracks(walked.tracks, clean, bad)) == save_tracks(whole)
         return list(self.tracked), walked
 
     def tracked_again(self, settings: dict, **more) -> list[tuple[int, int]]:
@@ -87,7 +89,7 @@ class Show:
 def settings(frame_range: list[int] | None = None, **changes) -> dict:
     """Those of the tracks stage; changes: a group's keys."""
     tracking = schema.Tracking(detect=schema.Detect(min_tracks=40), track=schema.Track(segment_frames=8))
-    found = {"frame_range": frame_range, **asdict(tracking)}
+    found = {"frame_range": frame_range, "bad_frames": None, **asdict(tracking)}
     return found | {name: found[name] | keys for name, keys in changes.items()}
 
 
@@ -126,6 +128,17 @@ def scanned(make_show, tmp_path, pictures) -> Show:
 
 def write_frame(root: Path, number: int, picture: np.ndarray, compression: int = 1) -> None:
     assert cv2.imwrite(str(root / f"scan.{number:04d}.png"), picture, [cv2.IMWRITE_PNG_COMPRESSION, compression])
+
+
+def test_a_frame_that_is_named_bad_is_tracked_again_with_what_it_reaches(filmed):
+    assert filmed.plate().unusable == {"dark": [CUT]}
+    assert filmed.tracked_again(settings()) == SPANS
+    named = settings() | {"bad_frames": [CUT]}
+    assert filmed.tracked_again(named) == []  # the same frame, found or named
+    again = filmed.tracked_again(settings() | {"bad_frames": [CUT, "29-30"]})
+    assert again and again[0] == (24, 31)
+    assert filmed.tracked_again(settings() | {"bad_frames": [CUT, "29-30"]}) == []
+    assert filmed.tracked_again(settings()) == []
 
 
 def test_everything_is_tracked_once(filmed):

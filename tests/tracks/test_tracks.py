@@ -28,7 +28,7 @@ from shotmake.tracks.tracker import clean_tracks, track_plate, track_segment
 
 def quality(tracks: Tracks, size_px: tuple[int, int], first: int, last: int) -> dict:
     """quality.json of tracks nobody manages."""
-    return quality_module.make_quality(manage(tracks, (), {}, size_px[0]), {}, NONE_RENEWED, size_px, first, last)
+    return quality_module.make_quality(manage(tracks, (), {}, size_px[0]), {}, NONE_RENEWED, size_px, (first, last))
 
 
 DETECT, CLEAN = schema.Detect(min_tracks=100), schema.Clean()
@@ -367,6 +367,44 @@ def test_one_blurred_frame_does_not_end_all_tracks(short_desk):
     tracks = track_plate(frames, DETECT, schema.Track(), CLEAN)
     before, after = (set(tracks.track_id[tracks.frame == n]) for n in (30, 33))
     assert len(before & after) > 0.6 * len(before)
+
+
+@pytest.mark.parametrize("gap", [(1018, 1019, 1020), (1015, 1016, 1017, 1018, 1019, 1020), (1024,)])
+def test_tracks_are_found_again_behind_frames_that_nobody_tracks(desk, desk_tracks, gap):
+    """Without the pictures of the gap the tracks go on behind it, as exact as with them."""
+    plate, frames = desk
+    spoiled = [(number, np.full_like(luma, 40) if number in gap else luma) for number, luma in frames]
+    tracks = track_plate(spoiled, DETECT, schema.Track(), CLEAN, bad_frames=gap)
+    assert not np.isin(tracks.frame, gap).any()
+    through, of_whole = [
+        np.intersect1d(one.track_id[one.frame == gap[0] - 1], one.track_id[one.frame == gap[-1] + 1])
+        for one in (tracks, desk_tracks)
+    ]
+    assert len(through) > 0.85 * len(of_whole)
+    age, error = ages_and_errors(plate, tracks.select(np.isin(tracks.track_id, through)))
+    behind = tracks.select(np.isin(tracks.track_id, through)).frame > gap[-1]
+    assert np.nanmedian(error[behind & (age <= 30)]) < 0.1 and np.nanpercentile(error[behind], 95) < 0.5
+    lost = track_plate(spoiled, DETECT, schema.Track(), CLEAN)
+    assert not np.isin(lost.track_id[lost.frame == gap[0] - 1], lost.track_id[lost.frame == gap[0]]).any()
+
+
+def test_a_plate_that_begins_and_ends_with_bad_frames_is_tracked_between_them(short_desk):
+    frames = short_desk[1]
+    numbers = [number for number, _ in frames]
+    bad = [*numbers[:3], *numbers[-2:]]
+    tracks = track_plate(frames, DETECT, schema.Track(segment_frames=4), CLEAN, bad_frames=bad)
+    assert sorted(set(tracks.frame.tolist())) == numbers[3:-2]
+    assert np.bincount(tracks.frame)[numbers[3:-2]].min() > 50
+    nothing, handover = track_segment(frames[:2], None, DETECT, schema.Track(), bad_frames=bad)
+    assert len(nothing) == 0 and len(handover.track_id) == 0
+
+
+def test_bad_frames_break_no_run():
+    ids, frames = np.repeat(0, 8), np.r_[1:5, 7:11]
+    tracks = Tracks.from_markers(ids, frames, np.zeros((8, 2)), np.zeros(8))
+    clean = schema.Clean(min_frames=8)
+    assert len(clean_tracks(tracks, clean)) == 0
+    assert len(clean_tracks(tracks, clean, bad_frames=[5, 6, 20])) == 8
 
 
 def test_no_track_crosses_a_hard_cut(short_desk):

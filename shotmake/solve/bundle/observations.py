@@ -1,5 +1,6 @@
 """Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeGuard
@@ -29,8 +30,8 @@ class Observations:
 
     track (M,): index into track_ids. frame (M,): index, 0 = the first frame of the range. xy_px (M, 2): plate px.
     expected_px (M,): expected error; 0 = unknown. track_ids (T,): ids of the session. frame_count: frames in the range.
-    weight (T,): the artist's weight of each track, which is in expected_px already; None = all alike. first_frame:
-    plate number of frame index 0 of the range from which the markers were taken.
+    weight (T,): the artist's weight of each track, which is in expected_px already; None = all alike. numbers (N,): the
+    plate's number of each frame index; None = not known. Frames that are skipped have no index.
     """
 
     track: np.ndarray
@@ -40,7 +41,7 @@ class Observations:
     track_ids: np.ndarray
     frame_count: int
     weight: np.ndarray | None = None
-    first_frame: int = 0
+    numbers: np.ndarray | None = None
 
     @classmethod
     def from_tracks(
@@ -49,29 +50,42 @@ class Observations:
         frames: tuple[int, int],
         min_markers: int = 3,
         weights: dict[int, float] | None = None,
+        skipped: Collection[int] = (),
     ) -> "Observations":
         """Take the enabled, finite markers in `frames` (inclusive) of tracks with at least `min_markers` of them.
 
-        weights: the artist's weights, by track id; a track without one has 1.
+        weights: the artist's weights, by track id; a track without one has 1. skipped: plate frames that are left out.
         """
-        inside = (tracks.frame >= frames[0]) & (tracks.frame <= frames[1]) & (tracks.status != DISABLED)
+        numbers = np.setdiff1d(np.arange(frames[0], frames[1] + 1), np.array(sorted(skipped), int))
+        inside = np.isin(tracks.frame, numbers) & (tracks.status != DISABLED)
         kept = tracks.select(inside & np.isfinite(tracks.xy_px).all(1))
         ids, track = np.unique(kept.track_id, return_inverse=True)
         order = np.lexsort((kept.frame, track))
         everything = cls(
             track[order],
-            kept.frame[order].astype(np.int64) - frames[0],
+            np.searchsorted(numbers, kept.frame[order]),
             kept.xy_px[order].astype(float),
             kept.quality[order].astype(float),
             ids.astype(np.int64),
-            frames[1] - frames[0] + 1,
+            len(numbers),
             np.array([weights.get(track, 1.0) for track in ids.tolist()]) if weights else None,
-            frames[0],
+            numbers,
         )
         return everything.select_tracks(everything.lengths >= min_markers)
 
     def __len__(self) -> int:
         return len(self.track)
+
+    @property
+    def plate_frames(self) -> np.ndarray:
+        """The plate's number of each frame index, (N,): the index itself where it is not known."""
+        return np.arange(self.frame_count) if self.numbers is None else self.numbers
+
+    @property
+    def is_even(self) -> np.ndarray:
+        """Whether as much time passes before a frame as behind it, (N,): False at both ends."""
+        steps = np.diff(self.plate_frames)
+        return np.r_[False, steps[1:] == steps[:-1], False][: self.frame_count]
 
     @property
     def given(self) -> np.ndarray:
@@ -108,7 +122,8 @@ class Observations:
         new_index = np.full(self.frame_count, -1)
         new_index[frames] = np.arange(len(frames))
         kept = self.select(new_index[self.frame] >= 0)
-        fewer = replace(kept, frame=new_index[kept.frame], frame_count=len(frames))
+        numbers = None if self.numbers is None else self.numbers[frames]
+        fewer = replace(kept, frame=new_index[kept.frame], frame_count=len(frames), numbers=numbers)
         return fewer.select_tracks(fewer.lengths >= min_markers)
 
 

@@ -167,5 +167,6 @@ def _keep_enough(observations: Observations, used: np.ndarray) -> tuple[np.ndarr
         raise TooLittle("no tracks follow a turning camera")
     frames, frame = np.unique(observations.frame[rows], return_inverse=True)
     seen = observations.select(rows).select_tracks(in_track > 0)
-    markers = replace(seen, frame=frame, frame_count=len(frames))
+    numbers = None if seen.numbers is None else seen.numbers[frames]
+    markers = replace(seen, frame=frame, frame_count=len(frames), numbers=numbers)
     return rows, markers, frames

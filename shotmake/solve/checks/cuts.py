@@ -35,11 +35,10 @@ class Jump:
     rigid_share: float | None
 
 
-def find_cut(markers: Observations, width_px: int, first_frame: int) -> Reason | None:
+def find_cut(markers: Observations, width_px: int) -> Reason | None:
     """Find the worst place through which no camera could go, and say in the artist's words what happens there.
 
-    Returns None if there is no such place. Only places inside the frames that have tracks count. first_frame: plate
-    number of frame index 0.
+    Returns None if there is no such place. Only places inside the frames that have tracks count.
     """
     links = _count_links(markers)
     seen = np.flatnonzero(markers.per_frame >= FEWEST_LINKS)
@@ -48,30 +47,28 @@ def find_cut(markers: Observations, width_px: int, first_frame: int) -> Reason |
         frame = seen[0] + int(np.argmin(links[inside]))
         return Reason(
             "cut",
-            f"{links[frame]} tracks go on from frame {first_frame + frame} to {first_frame + frame + 1} (needed "
+            f"{links[frame]} tracks go on from frame {markers.plate_frames[frame]} to "
+            f"{markers.plate_frames[frame + 1]} (needed "
             f"{FEWEST_LINKS}): at a cut or a flash, split the shot there with shot.footage.frame_range",
         )
-    jump = find_jump(markers, width_px, first_frame)
+    jump = find_jump(markers, width_px)
     if jump is None or jump.rigid_share is None or jump.rigid_share > RIGID_SHARE:
         return None
     found = f"no rigid motion explains more than {jump.rigid_share:.0%} of them there"
     return Reason(jump.reason.code, f"{jump.reason} ({found})")
 
 
-def find_jump(markers: Observations, width_px: int, first_frame: int) -> Jump | None:
-    """Find the worst jump of all tracks against each other that looks like no moving camera; None if there is none.
-
-    first_frame: plate number of frame index 0.
-    """
+def find_jump(markers: Observations, width_px: int) -> Jump | None:
+    """Find the worst jump of all tracks against each other that looks like no moving camera; None if there is none."""
     jumps_px = _measure_jumps_px(markers)
     usual_px = float(np.nanmedian(jumps_px)) if np.isfinite(jumps_px).any() else np.inf
     frame = int(np.nanargmax(jumps_px)) if np.isfinite(usual_px) else 0
     if np.isfinite(usual_px) and jumps_px[frame] > max(JUMP_SHARE * width_px, JUMP_TIMES * usual_px):
         reason = Reason(
             "tracks_jump",
-            f"after frame {first_frame + frame} the tracks jump, by {jumps_px[frame]:.0f} px against each other: they "
-            "were swapped, frames are missing, or the shot is cut there; split it with shot.footage.frame_range, or "
-            "track it again",
+            f"after frame {markers.plate_frames[frame]} the tracks jump, by {jumps_px[frame]:.0f} px against each "
+            "other: they were swapped, frames are missing, or the shot is cut there; split it with "
+            "shot.footage.frame_range, or track it again",
         )
         return Jump(frame, reason, _measure_rigid_share(markers, frame, width_px))
     return None
@@ -121,6 +118,7 @@ def _measure_jumps_px(markers: Observations) -> np.ndarray:
     """
     whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
     at = np.flatnonzero(whole) + 1
+    at = at[markers.is_even[markers.frame[at]]]
     bend_px = markers.xy_px[at + 1] - 2 * markers.xy_px[at] + markers.xy_px[at - 1]
     order = np.argsort(markers.frame[at], kind="stable")
     bend_px, numbers = bend_px[order], np.bincount(markers.frame[at], minlength=markers.frame_count)

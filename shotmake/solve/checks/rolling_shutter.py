@@ -51,9 +51,7 @@ def measure_read_out(candidate: Candidate, height_px: int) -> float:
     locate = triangulate if candidate.status == "solved" else find_directions
     points = locate(markers, candidate.projecting, candidate.lens)
     miss_px = -compute_misses_px(points, markers, candidate.projecting, candidate.lens)
-    whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
-    at = np.flatnonzero(whole) + 1
-    pace_px = (markers.xy_px[at + 1] - markers.xy_px[at - 1]) / 2
+    at, pace_px = _measure_pace_px(markers)
     lag_px = (markers.xy_px[at, 1:] / height_px - 0.5) * pace_px
     fair = np.linalg.norm(miss_px[at], axis=1) < MISS_MAX_PX
     lag_px, miss_px = lag_px[fair], miss_px[at][fair]
@@ -63,6 +61,14 @@ def measure_read_out(candidate: Candidate, height_px: int) -> float:
     return float((miss_px * lag_px).sum() / strength)
 
 
+def _measure_pace_px(markers: Observations) -> tuple[np.ndarray, np.ndarray]:
+    """Return the markers (K,) with one of their track on both sides, and how far they move in a frame's time (K, 2)."""
+    at = np.flatnonzero((markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)) + 1
+    frame = markers.plate_frames[markers.frame]
+    passed = (frame[at + 1] - frame[at - 1])[:, None]
+    return at, (markers.xy_px[at + 1] - markers.xy_px[at - 1]) / passed
+
+
 def measure_tripod_read_out(parallax: Parallax, known: Observations, height_px: int, refine: tuple[str, ...]) -> float:
     """Return the read-out, in frames, with which a tripod explains the picture as well as a moving one.
 
@@ -70,8 +76,8 @@ def measure_tripod_read_out(parallax: Parallax, known: Observations, height_px: 
     """
     markers, tripod = parallax.markers, parallax.tripod
     pace_px = np.zeros_like(known.xy_px)
-    at = np.flatnonzero((known.track[2:] == known.track[:-2]) & (known.frame[2:] - known.frame[:-2] == 2)) + 1
-    pace_px[at] = (known.xy_px[at + 1] - known.xy_px[at - 1]) / 2
+    at, known_pace_px = _measure_pace_px(known)
+    pace_px[at] = known_pace_px
     track = np.searchsorted(known.track_ids, markers.track_ids)[markers.track]
     row = np.searchsorted(
         known.track * known.frame_count + known.frame, track * known.frame_count + parallax.keyframes[markers.frame]

@@ -95,7 +95,7 @@ def extend_imported(inputs: SolveInputs, imported: Cameras) -> Solution:
         sure = 1.0 if imported.confidence is None else imported.confidence
         candidate = replace(candidate, warnings=(*said, *candidate.warnings), agreement=min(candidate.agreement, sure))
     world = World(np.eye(3), shift, 1.0, True, imported.scale_known, _note_unheeded(settings, imported.name))
-    solution = make_solution(candidate, everything, size_px, frames, settings, world)
+    solution = make_solution(candidate, everything, size_px, settings, world)
     stands = solution.record["status"] != "refused"  # with too many doubts it does not
     return replace(solution, record=_keep_imported(solution.record, imported)) if kept and stands else solution
 

@@ -16,17 +16,19 @@ DRAWN_PX = 0.02  # no tracker is so smooth; where most of a shot is drawn, the u
 FEWEST_BENDS = 6  # tracks that are seen in a frame and in both of its neighbours
 
 
-def find_jolts(links: Links, first_frame: int) -> list[int]:
+def find_jolts(links: Links, plate_frames: np.ndarray) -> list[int]:
     """Return the frame indices before and after the sharpest jolts of the path, relative to what is usual around each.
 
-    A picture that was shifted for a few frames begins and ends with a jolt. first_frame: plate number of index 0.
+    A picture that was shifted for a few frames begins and ends with a jolt. plate_frames (N,): plate
+    number of each frame index.
     """
     px, out = links.jolt_px, []
     usual_px = np.array([links.find_usual_jolt_px(at, 75) for at in range(len(px))])
     times = np.where(px > JOLT_PX * links.scale, px / np.maximum(usual_px, 1e-9), 0.0)
     while len(out) < 2 * MOST_JOLTS and len(times) and times.max() > JOLT_TIMES:
         at = int(np.argmax(times))
-        out += [int(links.before[at]) - first_frame, int(links.after[min(at + 1, len(px) - 1)]) - first_frame]
+        ends = links.before[at], links.after[min(at + 1, len(px) - 1)]
+        out += np.searchsorted(plate_frames, ends).tolist()
         times[max(at - 2, 0) : at + 3] = 0.0
     return out
 
@@ -56,6 +58,7 @@ def _measure_bends_px(markers: Observations) -> np.ndarray:
     """
     whole = (markers.track[2:] == markers.track[:-2]) & (markers.frame[2:] - markers.frame[:-2] == 2)
     at = np.flatnonzero(whole) + 1
+    at = at[markers.is_even[markers.frame[at]]]
     bends_px = np.linalg.norm(markers.xy_px[at - 1] - 2 * markers.xy_px[at] + markers.xy_px[at + 1], axis=1)
     order = np.argsort(markers.frame[at], kind="stable")
     ends = np.searchsorted(markers.frame[at][order], np.arange(markers.frame_count + 1))

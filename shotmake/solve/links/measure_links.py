@@ -125,7 +125,7 @@ def measure_links(
     far = np.arange(SIDE_FRAMES // 2, len(near), SIDE_FRAMES)
     wide = [_build_bridge_at(scene, solid, *_list_pairs(posed)[place], FAR_FRAMES) for place in far]
     moved = [_see_move(scene, frame) for frame in posed[1:]]
-    numbers = posed + markers.first_frame
+    numbers = markers.plate_frames[posed]
     return Links(
         numbers[:-1],
         numbers[1:],
@@ -156,7 +156,7 @@ def _measure_jolts_px(scene: _Scene, lens: Lens, posed: np.ndarray) -> np.ndarra
     for place in range(1, len(posed) - 1):
         tracks = scene.markers.track[scene.rows[posed[place]]]
         tracks = tracks[np.isfinite(scene.points[tracks, 0])]
-        if not len(tracks) or np.ptp(posed[place - 1 : place + 2]) != 2:
+        if not len(tracks) or np.ptp(posed[place - 1 : place + 2]) != 2 or not scene.markers.is_even[posed[place]]:
             continue
         seen = np.einsum("fij,nj->fni", scene.cameras[posed[place - 1 : place + 2]], scene.points[tracks])
         with np.errstate(divide="ignore", invalid="ignore"):

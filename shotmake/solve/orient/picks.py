@@ -27,9 +27,9 @@ SLIDING_PX, SLIDING = 0.5, 4.0  # at 1280 wide, and x the usual error: a track w
 class Solved:
     """What picks are looked up in, in the solver's own world.
 
-    cam_from_world (N, 3, 4): of the plate frames `frames` (N,). markers: of T tracks; their frame index 0 is plate
-    frame first_frame. points (T, 3): NaN where a track has no point to rely on; None for a camera that only turns,
-    which sees directions and no points. error_px (T,): mean reprojection errors.
+    cam_from_world (N, 3, 4): of the plate frames `frames` (N,). markers: of T tracks. points (T, 3): NaN where a track
+    has no point to rely on; None for a camera that only turns, which sees directions and no points. error_px (T,): mean
+    reprojection errors.
     """
 
     cam_from_world: np.ndarray
@@ -37,7 +37,6 @@ class Solved:
     lens: Lens
     size_px: tuple[int, int]
     markers: Observations
-    first_frame: int
     points: np.ndarray | None
     error_px: np.ndarray
 
@@ -131,7 +130,7 @@ def warn_of_sliding(picks: list[tuple[str, dict]], solved: Solved) -> tuple[Reas
 def _find_track(pick: dict, key: str, solved: Solved) -> int:
     markers = solved.markers
     rows = np.isfinite(solved.places[:, 0])[markers.track]
-    track_id, frame = markers.track_ids[markers.track[rows]], markers.frame[rows] + solved.first_frame
+    track_id, frame = markers.track_ids[markers.track[rows]], markers.plate_frames[markers.frame[rows]]
     among = Pickable(track_id, frame, markers.xy_px[rows], solved.size_px[0], {}, "solved track", "solved point")
     if "track" not in pick:
         pick = check_pick(pick, key, ("frame", "xy_px"))

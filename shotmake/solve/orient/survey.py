@@ -208,7 +208,7 @@ def _refuse_line(points: np.ndarray) -> None:
 def _list_sightings(solved: Solved, row: int) -> tuple[np.ndarray, np.ndarray]:
     """Return, for one track, the indices (K,) of the cameras that see it and its markers (K, 2) there, in px."""
     at = np.flatnonzero(solved.markers.track == row)
-    frames = solved.markers.frame[at] + solved.first_frame
+    frames = solved.markers.plate_frames[solved.markers.frame[at]]
     posed = np.isin(frames, solved.frames)
     return np.searchsorted(solved.frames, frames[posed]), solved.markers.xy_px[at[posed]]
 

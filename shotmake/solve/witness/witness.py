@@ -147,13 +147,15 @@ def _find_weak_runs(candidate: Candidate) -> list[tuple[int, int]]:
     weak = np.flatnonzero(hole | (links.agree < WEAK_AGREE))
     runs = np.split(weak, np.flatnonzero(np.diff(weak) > 1) + 1) if len(weak) else []
     runs = sorted(runs, key=lambda run: links.agree[run].min())[:MOST_WEAK]
-    first = candidate.markers.first_frame
-    return [(int(links.before[run[0]]) - first, int(links.after[run[-1]]) - first) for run in runs]
+    ends = [
+        np.searchsorted(candidate.markers.plate_frames, (links.before[run[0]], links.after[run[-1]])) for run in runs
+    ]
+    return [(int(before), int(after)) for before, after in ends]
 
 
 def _list_suspects(candidate: Candidate) -> list[int]:
     links = candidate.certificate.links
-    jolts = [] if links is None else find_jolts(links, candidate.markers.first_frame)
+    jolts = [] if links is None else find_jolts(links, candidate.markers.plate_frames)
     return jolts + find_straight_tracks(candidate.markers)
 
 
@@ -204,7 +206,7 @@ def weigh_pairs(candidate: Candidate, pairs: np.ndarray, weak: np.ndarray, match
     weak (P,): the pairs that span a weak link, where look-alikes are tried too. scale:
     observations.compute_pixel_scale. Raises ShotError when the lens folds over inside the picture.
     """
-    first_frame, lens, tripod = candidate.markers.first_frame, candidate.lens, candidate.status != "solved"
+    numbers, lens, tripod = candidate.markers.plate_frames, candidate.lens, candidate.status != "solved"
     cameras = candidate.projecting
     rows, joined = [], []
     for (first, second), spans in zip(pairs, weak, strict=True):
@@ -218,11 +220,11 @@ def weigh_pairs(candidate: Candidate, pairs: np.ndarray, weak: np.ndarray, match
         shares = _measure_shares(own, best)
         rival = _measure_rival(unique, both, lens, scale, tripod)
         alike = _measure_alike(matches, both, lens, scale, tripod) if spans else 0.0
-        rows.append((first + first_frame, second + first_frame, len(unique.xy_a), *shares, rival, alike, local))
+        rows.append((numbers[first], numbers[second], len(unique.xy_a), *shares, rival, alike, local))
     seen = np.full_like(cameras, np.nan)
     frames = np.unique(pairs)
     seen[frames] = cameras[frames]
-    markers = _join_matches(joined, len(cameras), first_frame)
+    markers = _join_matches(joined, numbers)
     columns = np.array(rows, float).reshape(-1, 9).T
     first, second, count = columns[:3].astype(int)
     explained, allowed, other, rival, alike = columns[3:8]
@@ -351,10 +353,10 @@ def _measure_alike(matches: Matches, cameras: np.ndarray, lens: Lens, scale: flo
     return 0.0 if best is None else float(inside.mean())
 
 
-def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first_frame: int) -> Observations:
+def _join_matches(pairs: list[tuple[int, int, Matches]], plate_frames: np.ndarray) -> Observations:
     """Join the features to tracks: the same place in the same frame is one feature.
 
-    A track with two features in a frame is left out.
+    A track with two features in a frame is left out. plate_frames (N,): the plate's number of each frame index.
     """
     import scipy.sparse
     from scipy.sparse.csgraph import connected_components
@@ -377,4 +379,4 @@ def _join_matches(pairs: list[tuple[int, int, Matches]], frame_count: int, first
     ids, track = np.unique(track[kept], return_inverse=True)
     order = np.lexsort((at[kept], track))
     xy_px, at = features[kept, 1:][order], at[kept][order]
-    return Observations(track[order], at, xy_px, np.zeros(len(at)), ids, frame_count, first_frame=first_frame)
+    return Observations(track[order], at, xy_px, np.zeros(len(at)), ids, len(plate_frames), numbers=plate_frames)

@@ -11,6 +11,7 @@ from shotmake.numbers_in_words import count_of
 from shotmake.tasks.engine.inputs.plate_keys import PlateKeys
 from shotmake.tasks.engine.stage import Job
 from shotmake.tasks.show import get_show_folder
+from shotmake.tasks.stages.footage import read_plate
 
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.objects.tracklet_file import Tracklet
@@ -57,13 +58,14 @@ def make_blocks(job: Job, solution: dict, sheet: dict) -> tuple[dict, str]:
     stabilization, pin = (job.settings["composite"][name] for name in ("stabilization", "corner_pin"))
     field = field_of(solution, sheet)
     found: dict = {"stabilization": None, "corner_pin": None}
-    line, tracks, per_track = "", None, {}
+    line, tracks, quality, per_track = "", None, {}, {}
     if "tracks" in job.inputs:
         tracks = load_tracks(job.inputs["tracks"])
-        per_track = read_json(job.inputs["quality"])["per_track"]
+        quality = read_json(job.inputs["quality"])
+        per_track = quality["per_track"]
     tracklets = read_tracklets(job.inputs["objects"]) if "objects" in job.inputs else []
     if stabilization["enabled"]:
-        found["stabilization"] = _make_stabilization(job, tracks, per_track, tracklets, sheet, field)
+        found["stabilization"] = _make_stabilization(job, tracks, quality, tracklets, sheet, field)
         line += ", stabilized"
     if pin["image"] is not None:
         image = _make_pinned_image(job, sheet)
@@ -84,7 +86,7 @@ def field_of(solution: dict, sheet: dict) -> "Field":
 
 
 def _make_stabilization(
-    job: Job, tracks: "Tracks | None", per_track: dict, tracklets: "list[Tracklet]", sheet: dict, field: "Field"
+    job: Job, tracks: "Tracks | None", quality: dict, tracklets: "list[Tracklet]", sheet: dict, field: "Field"
 ) -> dict:
     from shotmake.objects.smoothed_boxes import choose_path
     from shotmake.scene.stabilization import KEY, stabilize, stabilize_box
@@ -105,10 +107,12 @@ def _make_stabilization(
             f"{KEY}.enabled: found a focal length of {lens.fx_px:.1f} by {lens.fy_px:.1f} px, so no square pixels, and "
             "Blender's Rotate turns square ones only; needed such a plate, or false"
         )
-    chosen = select_named(tracks, settings["tracks"], per_track, f"{KEY}.tracks")
+    chosen = select_named(tracks, settings["tracks"], quality["per_track"], f"{KEY}.tracks")
     if not on_plate:
         chosen = replace(chosen, xy_px=field.to_undistorted_px(chosen.xy_px))
-    made = stabilize(chosen, size_px, frames, reference, are_all=settings["tracks"] == "all")
+    skipped = quality.get("bad_frames", [])
+    repeated = set(skipped) & set(read_plate(job.inputs["footage"]).unusable.get("repeated", []))
+    made = stabilize(chosen, size_px, frames, reference, settings["tracks"] == "all", skipped, repeated)
     return {**made.to_json(), "put_back": settings["put_back"]}
 
 

@@ -13,18 +13,18 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.solve.witness.witness import Look, Matcher
 
 
-def make_look(job: Job, plate: "Plate", first: int, pixel_aspect: float) -> "Look":
+def make_look(job: Job, plate: "Plate", frames: "np.ndarray", pixel_aspect: float) -> "Look":
     """Return the function that the witness calls with the frame indices (F,) that it will compare.
 
-    That function reads these frames, counted from plate frame `first`, and makes them ready to match. It raises
-    ShotError when the plate changes while it is read. What the shot's mask covers is not looked at. `pixel_aspect` says
-    how many times wider the solve's px are than the plate's px.
+    That function reads these frames and makes them ready to match. frames (N,): the plate's number of each frame index.
+    It raises ShotError when the plate changes while it is read. What the shot's mask covers is not looked at.
+    pixel_aspect: how many times wider the solve's px are than the plate's px.
     """
 
     def look(indices: "np.ndarray") -> "Matcher":
         from shotmake.solve.witness.sift import SiftMatcher
 
-        numbers = [first + index for index in indices.tolist()]
+        numbers = frames[indices].tolist()
         reader = PlateReader(plate, job.inputs, job.digests, numbers[-1])
         luma = [next(iter(reader.read(number, number)))[1].copy() for number in numbers]
         reader.check_unchanged(numbers[0], numbers[-1])

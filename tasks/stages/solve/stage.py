@@ -29,6 +29,7 @@ from shotmake.tasks.stages.tracks.masks import has_objects, list_mask_inputs, sl
 if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.footage.plate import Plate
     from shotmake.reasons import Reason
+    from shotmake.solve.between_frames import Skipped
     from shotmake.solve.checks.candidate_and_refusal import Candidate
     from shotmake.solve.problem import SolveInputs
 
@@ -37,16 +38,18 @@ LENS_KEYS = ("lens_from", "lens_max_fit_px", "st_map_direction", "checkerboard")
 MASKING = ("mask", "matte")
 STATUSES = ("solved", "tripod", "static", "refused")
 # The settings that do not change what the solver finds first.
-NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", *MASKING)
+NO_MATTER = ("shot", "enabled", "clean", "orient", "known", "pin", "bad_frames", *MASKING)
 
 
 def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
     found = (
         {"shot": config.shot.name, "camera": _without_lens(config)}  # solve.json names the shot
-        | slices.slice_block(config.shot.footage, "frame_range")
+        | slices.slice_block(config.shot.footage, "frame_range", "bad_frames")
         | slices.slice_block(config.tracking.solve)
     )
+    if config.tracking.session_file and config.shot.footage.bad_frames is None:
+        found["bad_frames"] = []  # tracks made elsewhere may go through any frame
     if _is_by_libmv(config):
         found = found | slice_libmv_settings(config)
     elif _is_by_blender(config):
@@ -125,6 +128,8 @@ def build(job: Job) -> str:
     A refused solve is a result, not an error. Raises ShotError when an input cannot be used, or changes while it is
     read.
     """
+    import numpy as np
+
     from shotmake.files.npz_file import pack_npz
     from shotmake.footage.plate import find_frame_span
     from shotmake.geometry.lens import Lens
@@ -138,7 +143,7 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     frames = find_frame_span(plate, job.settings["frame_range"])
-    others = ("shot", "camera", "frame_range", "executable", "version", "mask", "matte")
+    others = ("shot", "camera", "frame_range", "bad_frames", "executable", "version", "mask", "matte")
     values = {name: value for name, value in job.settings.items() if name not in others}
     values["clean"] = schema.SolveClean(**values["clean"])
     values["orient"] = schema.Orient(**values["orient"])
@@ -166,14 +171,15 @@ def build(job: Job) -> str:
             if imported is not None:
                 from shotmake.solve.imported.extend import extend_imported
 
-                look = make_look(job, plate, frames[0], pixel_aspect=1.0)  # imported cameras see the plate as it is
+                look = make_look(job, plate, np.arange(frames[0], frames[1] + 1), 1.0)  # they see the plate as it is
                 asked = SolveInputs(tracks, size_px, frames, camera, options, None, weights, look=look, on_step=bar.say)
                 solution = extend_imported(asked, imported)
             else:
                 lens = imported_lens and Lens.from_json(imported_lens["lens"])
                 asked = SolveInputs(tracks, size_px, frames, camera, options, lens, weights, on_step=bar.say)
-                candidate = _find_candidate(job, plate, asked)
-                solution = finish(squeeze(candidate, plate.pixel_aspect), tracks, size_px, frames, options)
+                asked = replace(asked, skipped=_list_skipped(job, plate, frames))
+                candidate = squeeze(_find_candidate(job, plate, asked), plate.pixel_aspect)
+                solution = finish(candidate, tracks, size_px, frames, options, asked.skipped)
     record = {**solution.record, "shot": job.settings["shot"]}
     if imported_lens:
         record = add_warnings(record, before=[Reason("lens_note", text) for text in imported_lens["warnings"]])
@@ -214,6 +220,16 @@ def _describe_survey(survey: list[dict], points: dict) -> str:
     return "".join(f", {name_pick(one)} off by {1000 * metres:.3g} mm ({px:.1f} px)" for one, metres, px in misses)
 
 
+def _list_skipped(job: Job, plate: "Plate", frames: tuple[int, int]) -> "Skipped":
+    """Return the frames of the shot that nobody tracked."""
+    from shotmake.footage.plate import list_bad_frames
+    from shotmake.solve.between_frames import Skipped
+
+    bad = list_bad_frames(plate, job.settings["bad_frames"])
+    inside = frozenset(frame for frame in bad if frames[0] <= frame <= frames[1])
+    return Skipped(inside, inside & set(plate.unusable.get("repeated", [])))
+
+
 def _find_candidate(job: Job, plate: "Plate", asked: "SolveInputs") -> "Candidate | Reason":
     """Return the camera as the second witness leaves it, before it is placed in its world.
 
@@ -245,7 +261,7 @@ def _find_candidate(job: Job, plate: "Plate", asked: "SolveInputs") -> "Candidat
         from shotmake.solve.witness.witness import ask_witness
 
         asked.on_step("ask the second witness")
-        return ask_witness(candidate, size_px, make_look(job, plate, asked.frames[0], aspect))
+        return ask_witness(candidate, size_px, make_look(job, plate, asked.all_markers.plate_frames, aspect))
 
     reaches = select_reaching(job.settings, asked.camera) | {
         "size_px": list(size_px),
@@ -254,6 +270,8 @@ def _find_candidate(job: Job, plate: "Plate", asked: "SolveInputs") -> "Candidat
     ours = options.engine != "blender"  # we do not adjust Blender's camera: another limit for bad markers solves again
     if not ours:
         reaches["clean"] = job.settings["clean"]
+    if asked.skipped.frames:
+        reaches["skipped"] = sorted(asked.skipped.frames)
     if aspect != 1:
         reaches["pixel_aspect"] = aspect
     # Not among them: footage.json, since the plate's size and pixel aspect are in `reaches`; quality.json, which only

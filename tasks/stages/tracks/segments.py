@@ -96,6 +96,12 @@ def _list_spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
     return list_segment_spans(*find_frame_span(plate, settings["frame_range"]), settings["track"]["segment_frames"])
 
 
+def _list_bad(plate: "Plate", settings: dict) -> list[int]:
+    from shotmake.footage.plate import list_bad_frames
+
+    return list_bad_frames(plate, settings["bad_frames"])
+
+
 def select_reaching(settings: dict) -> dict:
     """Return the settings of the tracks stage that reach a segment."""
     track = slices.leave_out(settings["track"], "segment_frames")
@@ -117,6 +123,9 @@ def _make_piece(
         reaches["first_frame"] = plate.first_frame  # it decides which pictures of the movie these frames are
     else:
         reaches["color_space"] = plate.color_space
+    bad = [frame for frame in _list_bad(plate, settings) if first <= frame <= last]
+    if bad:
+        reaches["bad_frames"] = bad
     made_by = {**slices.describe_maker("segment", VERSION, reaches), "frames": [first, last]}
     masks = {name: digests[name] for name in list_mask_names(digests, first, last)}
     pictures = pick_files(plate, digests, first, last)
@@ -167,7 +176,8 @@ def _track(
 
     mask_of = make_masks(reader.plate, settings["mask"], *span, boxes)
     detect, track = Detect(**settings["detect"]), Track(**settings["track"])
-    tracks, after = track_segment(report(), handover, detect, track, mask_of)
+    bad_frames = frozenset(_list_bad(reader.plate, settings))
+    tracks, after = track_segment(report(), handover, detect, track, mask_of, bad_frames)
     data = save_segment(tracks, after)
     reader.check_unchanged(*span)
     check_masks()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from shotmake.config.schema import Clean, Config, Track
 from shotmake.config.track_annotations import Manual
-from shotmake.numbers_in_words import count_of
+from shotmake.errors import ShotError
+from shotmake.numbers_in_words import count_of, format_ranges
 from shotmake.tasks.blender.libmv import slice_libmv_settings, track_by_blender
 from shotmake.tasks.engine import slices
 from shotmake.tasks.engine.processes.kernels import TRACKER, await_kernels
@@ -39,6 +40,9 @@ if TYPE_CHECKING:  # listing tasks must not load numpy
     from shotmake.tracks.markers import Tracks
 
 
+LEAST_FRAMES = 2  # that are not bad
+
+
 def list_inputs(config: Config) -> dict[str, Path]:
     """Return the files that the stage reads: the plate and its mask, or the files of tracks made elsewhere.
 
@@ -52,7 +56,8 @@ def list_inputs(config: Config) -> dict[str, Path]:
 def slice_settings(config: Config) -> dict:
     """Return the stage's settings."""
     names = ("engine", "detect", "track", "clean", "manual", "groups", "session_file")
-    found = slices.slice_block(config.shot.footage, "frame_range") | slices.slice_block(config.tracking, *names)
+    footage = slices.slice_block(config.shot.footage, "frame_range", "bad_frames")
+    found = footage | slices.slice_block(config.tracking, *names)
     found |= slice_mask_settings(config)
     if config.tracking.session_file:
         found["session_first_frame"] = config.tracking.session_first_frame
@@ -85,6 +90,13 @@ def build(job: Job) -> str:
 
     plate = read_plate(job.inputs["footage"])
     first, last = find_frame_span(plate, job.settings["frame_range"])
+    bad = list_bad(job, plate)
+    left = last - first + 1 - sum(first <= frame <= last for frame in bad)
+    if left < LEAST_FRAMES:
+        raise ShotError(
+            f"shot.footage.bad_frames: found {format_ranges(bad)}; {count_of(left, 'frame is', 'frames are')} left to "
+            f"track from {first} to {last}, needed {LEAST_FRAMES}"
+        )
     made = (
         import_tracks(job, plate, first, last) if job.settings["session_file"] else track_shot(job, plate, first, last)
     )
@@ -97,15 +109,22 @@ def build(job: Job) -> str:
         names = {**names, **{unused + at: one.name for at, one in enumerate(manual)}}
     groups = (*groups_from_manual(manual), *read_groups(job.settings["groups"])[0])
     managed = manage(tracks, groups, {name: track for track, name in names.items()}, plate.size_px[0])
-    left = set(managed.tracks.track_id.tolist())
-    weights = {track: weight for track, weight in made.weights.items() if track in left}
+    kept = set(managed.tracks.track_id.tolist())
+    weights = {track: weight for track, weight in made.weights.items() if track in kept}
     managed = replace(managed, weights={**weights, **managed.weights})
-    numbers = make_quality(managed, names, made.renewals, plate.width_height_px, first, last)
+    numbers = make_quality(managed, names, made.renewals, plate.width_height_px, (first, last), bad)
     job.targets["tracks"].write_bytes(save_tracks(managed.tracks, managed.weights))
     job.targets["quality"].write_bytes(to_json_bytes({"schema": 1, **numbers, "segments": made.spans}))
-    return (
-        f"{count_of(numbers['tracks'], 'track')}, at least {numbers['tracks_per_frame_min']} in every frame{made.line}"
-    )
+    where = "every frame" if left == last - first + 1 else f"each of the {left} frames that can be tracked"
+    return f"{count_of(numbers['tracks'], 'track')}, at least {numbers['tracks_per_frame_min']} in {where}{made.line}"
+
+
+def list_bad(job: Job, plate: "Plate") -> list[int]:
+    """Return the frames that nobody tracks. Of tracks made elsewhere only those that the artist names."""
+    from shotmake.footage.plate import list_bad_frames
+
+    named = job.settings["bad_frames"]
+    return [] if named is None and job.settings["session_file"] else list_bad_frames(plate, named)
 
 
 class Made(NamedTuple):
@@ -121,6 +140,8 @@ class Made(NamedTuple):
 
 def track_shot(job: Job, plate: "Plate", first: int, last: int) -> Made:
     """Track the plate segment by segment (Blender in one go), and clean the tracks."""
+    import numpy as np
+
     from shotmake.tracks.mask import remove_masked
     from shotmake.tracks.segments import NONE_RENEWED
     from shotmake.tracks.tracker import clean_tracks
@@ -132,7 +153,9 @@ def track_shot(job: Job, plate: "Plate", first: int, last: int) -> Made:
         )  # this may raise, so it comes before Blender's minutes of work
         tracks = track_by_blender(job, plate, first, last)
         tracks = remove_masked(tracks, make_masks(plate, job.settings["mask"], first, last, boxes))
-        return Made(clean_tracks(tracks, clean), NONE_RENEWED, [], ", by Blender")
+        bad = list_bad(job, plate)
+        tracks = tracks.select(~np.isin(tracks.frame, bad))
+        return Made(clean_tracks(tracks, clean, bad), NONE_RENEWED, [], ", by Blender")
     await_kernels(TRACKER)
     with job.show_progress(last - first + 1, "tracking") as bar:
         walked = segments.walk(
@@ -140,7 +163,7 @@ def track_shot(job: Job, plate: "Plate", first: int, last: int) -> Made:
         )
     job.kept.extend(walked.paths)
     reused = f", {walked.reused} of {count_of(len(walked.spans), 'segment')} reused" if walked.reused else ""
-    return Made(clean_tracks(walked.tracks, clean), walked.renewals, walked.spans, reused)
+    return Made(clean_tracks(walked.tracks, clean, list_bad(job, plate)), walked.renewals, walked.spans, reused)
 
 
 def track_by_hand(job: Job, plate: "Plate", manual: tuple[Manual, ...], first: int, last: int) -> "Tracks":

@@ -6,8 +6,8 @@ from shotmake.solve.verdict import Solution
 
 KEYS = {
     "schema", "status", "reason", "reason_code", "kind", "image_size_px", "lens", "focal_px_per_frame", "frames",
-    "cam_from_world", "rms_px", "holdout_rms_px", "rms_px_per_frame", "confidence", "tracks_used", "scale_known",
-    "engine", "warnings", "warning_codes", "notes", "note_codes", "links", "witness",
+    "interpolated", "cam_from_world", "rms_px", "holdout_rms_px", "rms_px_per_frame", "confidence", "tracks_used",
+    "scale_known", "engine", "warnings", "warning_codes", "notes", "note_codes", "links", "witness",
 }  # fmt: skip
 
 

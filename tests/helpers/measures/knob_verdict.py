@@ -32,6 +32,15 @@ def knob_pictures() -> Iterator[tuple[int, np.ndarray]]:
             yield number, frame.to_ndarray(format="bgr24")
 
 
+def knob_slips_px(record: dict) -> dict[int, float]:
+    """True slip in each frame, px at 1280 wide, of a solve record of this plate whose camera moves."""
+    truth = knob_truth()
+    true, found = seeing(truth), seeing(record)
+    depths = np.tile(DEPTHS_M, (len(true.frames), 1))
+    frames = [frame for frame in true.frames.tolist() if frame in set(found.frames.tolist())]
+    return dict(zip(frames, slip_px(found, true, depths, tuple(truth["image_size_px"])).tolist(), strict=True))
+
+
 def knob_slip_px(record: dict) -> float:
     """True slip, px at 1280 wide, of a solve record of this plate that has a camera."""
     truth = knob_truth()

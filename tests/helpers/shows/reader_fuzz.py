@@ -357,6 +357,7 @@ def _picture(name: str) -> Callable[[], Honest]:
         import OpenImageIO as oiio
 
         from shotmake.footage.images import probe_sequence, read_image
+        from shotmake.footage.unusable_frames import Looks
 
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
@@ -369,7 +370,7 @@ def _picture(name: str) -> Callable[[], Honest]:
             data = path.read_bytes()
 
         def read(path: Path) -> object:
-            probe_sequence([(1, path.name)], path.parent, lambda count: None)
+            probe_sequence([(1, path.name)], path.parent, "Rec.709", lambda count: None, Looks())
             return read_image(path, "Linear")
 
         return Honest({name: data}, read)

@@ -83,7 +83,7 @@ def test_a_camera_that_the_tracks_through_a_jump_do_not_bear_out_is_refused_for_
     names = np.arange(tracks.track_id.max() + 1)
     names[some] = random.permutation(some)
     markers = Observations.from_tracks(renamed(tracks, names, 15), shot.frames)
-    assert find_cut(markers, shot.size_px[0], 1) is None  # enough of them go on for a camera to be looked for
+    assert find_cut(markers, shot.size_px[0]) is None  # enough of them go on for a camera to be looked for
     record = solve(SolveInputs(renamed(tracks, names, 15), shot.size_px, shot.frames, Camera(), Solve())).record
     assert (record["status"], record["reason_code"]) == ("refused", "tracks_jump")
     through = r"only \d+% of the tracks that run through it|(only \d+|none) of the \d+ tracks that go on"
@@ -103,7 +103,7 @@ def test_what_holds_together_has_no_cut(kind):
         kind, seed=4, frame_count=24, visible=100, unrest=5, bad_share=0.1, moving_share=0.3, life_frames=10
     )
     markers = Observations.from_tracks(shot.tracks, shot.frames)
-    assert find_cut(markers, shot.size_px[0], 1) is None and find_jump(markers, shot.size_px[0], 1) is None
+    assert find_cut(markers, shot.size_px[0]) is None and find_jump(markers, shot.size_px[0]) is None
 
 
 def test_a_camera_that_stands_still_stands_still_through_a_flash():

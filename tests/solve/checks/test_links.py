@@ -204,7 +204,7 @@ def test_a_chain_of_short_tracks_through_weak_frames_holds_nothing():
     frame = np.concatenate([markers.frame[solid], more[:, 1].astype(int)])
     order = np.lexsort((frame, track))
     xy_px = np.concatenate([markers.xy_px[solid], more[:, 2:]])[order]
-    chain = Observations(track[order], frame[order], xy_px, np.zeros(len(order)), names, 60, first_frame=1)
+    chain = Observations(track[order], frame[order], xy_px, np.zeros(len(order)), names, 60, numbers=np.arange(1, 61))
     links = links_of(shot, chain, drifted)
     assert find_torn_link(links) is not None
     assert links.agree[first + 2 : last - 2].max() < 4  # nobody goes all the way

@@ -149,7 +149,7 @@ def test_an_imported_camera_is_asked_too(walk, tmp_path):
     imported = read_cameras(path, one.size_px, one.frames)
     markers = Observations.from_tracks(one.tracks, one.frames)
     hazed_px = markers.xy_px + waves(markers, one.size_px, 0.4)
-    ids, frames = markers.track_ids[markers.track], markers.frame + markers.first_frame
+    ids, frames = markers.track_ids[markers.track], markers.plate_frames[markers.frame]
     settings = Solve(known=Imported(fixed=True))
     for xy_px, codes in ((markers.xy_px, set()), (hazed_px, {"errors_shared"})):
         tracks = Tracks.from_markers(ids, frames, xy_px)

@@ -66,7 +66,10 @@ def test_the_witness_bears_out_a_right_camera(kind):
     one = set_of(honest_shot(kind, 12), kind, kind, "", 12)
     candidate = asked(one, candidate_of(one, true_cameras(one)))
     assert isinstance(candidate, Candidate) and candidate.warnings == () and candidate.agreement == 0.9
-    assert (candidate.evidence.matches > 60).all()
+    evidence = candidate.evidence
+    assert (evidence.matches > 60).all()
+    looked_at = np.unique([evidence.first, evidence.second]).tolist()
+    assert [evidence.links.before.tolist(), evidence.links.after.tolist()] == [looked_at[:-1], looked_at[1:]]
 
 
 @pytest.mark.parametrize("how", [{"turn_deg": 4.0}, {"grown": 1.6}])
