@@ -4,7 +4,7 @@ import numpy as np
 
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import is_still, measure_still_share
+from shotmake.solve.bundle.stillness import measure_stillness
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
 from shotmake.solve.checks.candidate_and_refusal import Candidate
 from shotmake.solve.checks.certify import certify
@@ -28,12 +28,12 @@ def solve_static(problem: SolveProblem) -> Candidate:
             "(a guess); set shot.camera.focal_mm"
         )
         warnings.append(Reason("focal_guessed", text))
-    still = measure_still_share(markers, problem.size_px)
-    if still is None:
+    stillness = measure_stillness(markers, problem.size_px)
+    if stillness is None:
         text = "tracking.solve.kind is static, but no track is long enough to show that the picture stands still"
         warnings.append(Reason("static_forced", text))
-    elif not is_still(still):
-        text = f"tracking.solve.kind is static, but only {still:.0%} of the picture stands still"
+    elif not stillness.is_still:
+        text = f"tracking.solve.kind is static, but only {stillness.share:.0%} of the picture stands still"
         warnings.append(Reason("static_forced", text))
-    ids = held_out.track_ids
-    return Candidate("static", "static", lens, cameras, markers, used, ids, certificate, still or 0.0, tuple(warnings))
+    ids, share = held_out.track_ids, 0.0 if stillness is None else stillness.share
+    return Candidate("static", "static", lens, cameras, markers, used, ids, certificate, share, tuple(warnings))

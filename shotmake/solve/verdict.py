@@ -18,8 +18,9 @@ import numpy as np
 from shotmake.reasons import Reason
 from shotmake.solve import imported_lens
 from shotmake.solve.bundle import rotations
-from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.refine_lens_terms import find_refined
+from shotmake.solve.bundle.stillness import measure_stillness
 from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks import cuts, focal, rolling_shutter, shared_errors
 from shotmake.solve.checks.candidate_and_refusal import POSED_SHARE, Candidate, Refused, doubt_by_certificate
@@ -215,9 +216,8 @@ def _decide(problem: SolveProblem, everything: Observations) -> Candidate:
     """Return the camera of the kind that the tracks, or the settings, ask for. Raises Refused when none stands."""
     settings, size_px = problem.settings, problem.size_px
     problem.on_step("verdict")
-    if settings.kind == "static" or (
-        settings.kind == "auto" and is_still(measure_still_share(problem.markers, size_px))
-    ):
+    stillness = measure_stillness(problem.markers, size_px)
+    if settings.kind == "static" or (settings.kind == "auto" and stillness is not None and stillness.is_still):
         return solve_static(problem)
     if everything.frame_count < FEWEST_CERTIFIED:
         raise _refuse_short(everything.frame_count)

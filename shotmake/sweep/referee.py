@@ -12,8 +12,9 @@ import numpy as np
 
 from shotmake.geometry.camera import zoom_cameras
 from shotmake.geometry.lens import Lens
-from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
 from shotmake.solve.bundle.rotations import TooLittle
+from shotmake.solve.bundle.stillness import measure_stillness
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions, triangulate
 from shotmake.solve.checks.certify import BAD_PX, certify
 from shotmake.solve.checks.parallax import Parallax, measure_parallax
@@ -114,11 +115,11 @@ def score(record: dict, judge: Referee) -> Score:
         return score_unjudged(record, count)
     moves = record["status"] != "static"
     agreement = certify(judge.markers, judge.markers, cameras, lens, scale, tripod, moves)
-    still = measure_still_share(judge.markers, judge.size_px)
+    stillness = measure_stillness(judge.markers, judge.size_px)
     if record["status"] == "static":  # the camera is not to blame for what moves in front of it
-        if still is None:
+        if stillness is None:
             return score_unjudged(record, count)
-        fault = "" if is_still(still) else f"only {still:.0%} of the picture stands still"
+        fault = "" if stillness.is_still else f"only {stillness.share:.0%} of the picture stands still"
     else:
         disagreeing = agreement.find_fault()
         if disagreeing is not None and disagreeing.code == "tracks_too_short":

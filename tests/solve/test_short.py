@@ -12,7 +12,8 @@ from helpers.plates.simulated import Simulated, simulate
 from shotmake.config import schema
 from shotmake.geometry.lens import Lens
 from shotmake.reasons import CODES
-from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, is_still, measure_still_share
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale
+from shotmake.solve.bundle.stillness import measure_stillness
 from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks.candidate_and_refusal import Refused
 from shotmake.solve.checks.certify import Certificate, certify
@@ -118,9 +119,9 @@ def test_nobody_who_could_be_asked_means_no_agreement():
 def test_a_picture_without_long_tracks_is_not_called_moving():
     """It was said that only 0% of the picture stands still."""
     shot = simulate("static", seed=1, frame_count=60, visible=80)
-    assert is_still(measure_still_share(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px))
+    assert measure_stillness(Observations.from_tracks(shot.tracks, shot.frames), shot.size_px).is_still
     short = cut_short(shot.tracks, 6)
-    assert measure_still_share(Observations.from_tracks(short, shot.frames), shot.size_px) is None
+    assert measure_stillness(Observations.from_tracks(short, shot.frames), shot.size_px) is None
     record = solve(SolveInputs(short, shot.size_px, shot.frames, schema.Camera(), schema.Solve(kind="static"))).record
     (said,) = [text for text, code in zip(record["warnings"], record["warning_codes"], strict=True)
                if code == "static_forced"]  # fmt: skip

@@ -1,9 +1,8 @@
-"""Tracks as the solvers read them, the keyframes among their frames, and whether the plate stands still."""
+"""Tracks as the solvers read them, and the keyframes among their frames."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeGuard
 
 import numpy as np
 
@@ -11,9 +10,6 @@ from shotmake.tracks.markers import DISABLED, Tracks
 
 MEASURED_WIDTH_PX = 1280.0  # the pixel thresholds of the verdict were measured on plates this wide
 OF_LIFE, CLOSE_ENOUGH = 5, 1.5  # keyframes in a median track's life; and how much wider they may stand
-STILL_PX = 1.0
-STILL_SHARE = 0.60  # share of the picture, from which on a plate is locked off
-STILL_GRID = (12, 7)
 
 
 def compute_pixel_scale(size_px: tuple[int, int]) -> float:
@@ -204,34 +200,3 @@ def _space(observations: Observations, spacing_px: float, overlap: float) -> np.
     if chosen[-1] != observations.frame_count - 1:
         chosen.append(observations.frame_count - 1)
     return np.array(chosen)
-
-
-def measure_still_share(observations: Observations, size_px: tuple[int, int]) -> float | None:
-    """Measure the share of the picture that stands still: of its 12 x 7 cells, those whose long tracks do.
-
-    A track is long with a fifth of the frames (at least 10). It stands still if 95 % of its markers stay within 1 px
-    (of a 1280 wide plate) of their median place; a cell's verdict is the median of its tracks. A share of 0.6 or more
-    means a locked-off camera: what moves then is in front of it. Returns None where no track is long.
-    """
-    limit_px = STILL_PX * compute_pixel_scale(size_px)
-    enough = min(max(10, observations.frame_count // 5), observations.frame_count)
-    long = observations.select_tracks(observations.lengths >= enough)
-    if not len(long.track_ids):
-        return None
-    starts = np.searchsorted(long.track, np.arange(len(long.track_ids)))
-    ends = np.append(starts[1:], len(long))
-    middle, reach_px = np.zeros((len(starts), 2)), np.zeros(len(starts))
-    for index, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        path = long.xy_px[start:end]
-        middle[index] = np.median(path, axis=0)
-        reach_px[index] = np.percentile(np.linalg.norm(path - middle[index], axis=1), 95)
-    columns, lines = STILL_GRID
-    column = np.clip((middle[:, 0] * columns / size_px[0]).astype(int), 0, columns - 1)
-    line = np.clip((middle[:, 1] * lines / size_px[1]).astype(int), 0, lines - 1)
-    cell = line * columns + column
-    return float(np.mean([np.median(reach_px[cell == one]) < limit_px for one in np.unique(cell)]))
-
-
-def is_still(share: float | None) -> TypeGuard[float]:
-    """Tell whether that share of the picture is that of a locked-off camera."""
-    return share is not None and share >= STILL_SHARE

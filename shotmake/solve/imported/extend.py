@@ -18,14 +18,8 @@ from shotmake.geometry.change_of_world import World
 from shotmake.geometry.lens import Lens, undistort
 from shotmake.geometry.plausible_lens import has_fold, has_plausible_focal
 from shotmake.reasons import Reason
-from shotmake.solve.bundle.observations import (
-    STILL_SHARE,
-    Observations,
-    compute_pixel_scale,
-    is_still,
-    measure_still_share,
-    thin,
-)
+from shotmake.solve.bundle.observations import Observations, compute_pixel_scale, thin
+from shotmake.solve.bundle.stillness import STILL_SHARE, measure_stillness
 from shotmake.solve.bundle.triangulate import compute_marker_errors_px, find_directions
 from shotmake.solve.bundle.unjudged_solve import Model
 from shotmake.solve.checks import focal, rolling_shutter, shared_errors
@@ -260,13 +254,13 @@ def _solve_still(
     max_error_px: float,
 ) -> Candidate:
     """Return the solve of a locked-off camera. Raises Refused when the picture does not stand still."""
-    still = measure_still_share(solving, size_px)
-    if not is_still(still):
+    stillness = measure_stillness(solving, size_px)
+    if stillness is None or not stillness.is_still:
         seen = "no track is long enough to show that the picture does"
-        if still is not None:
-            seen = f"only {still:.0%} of the picture does"
+        if stillness is not None:
+            seen = f"only {stillness.share:.0%} of the picture does"
         raise Refused(
-            "too_few_tracks" if still is None else "camera_disagrees",
+            "too_few_tracks" if stillness is None else "camera_disagrees",
             f"the camera of {imported.name} stands still, but {seen}; needed "
             f"{STILL_SHARE:.0%}: solve the shot without {KEY}",
         )
@@ -275,7 +269,8 @@ def _solve_still(
     certificate = certify(held_out, solving, poses, imported.lens, scale, tripod=True, moves=False)
     points = find_directions(solving, poses, imported.lens)
     used = compute_marker_errors_px(points, solving, poses, imported.lens) < max_error_px
-    return Candidate("static", "static", imported.lens, poses, solving, used, held_out.track_ids, certificate, still)
+    ids, share = held_out.track_ids, stillness.share
+    return Candidate("static", "static", imported.lens, poses, solving, used, ids, certificate, share)
 
 
 def _remove_lens(markers: Observations, lens: Lens) -> tuple[Observations, Lens]:
