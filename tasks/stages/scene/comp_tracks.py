@@ -111,7 +111,7 @@ def _make_stabilization(
     if not on_plate:
         chosen = replace(chosen, xy_px=field.to_undistorted_px(chosen.xy_px))
     skipped = quality.get("bad_frames", [])
-    repeated = set(skipped) & set(read_plate(job.inputs["footage"]).unusable.get("repeated", []))
+    repeated = set(skipped and read_plate(job.inputs["footage"]).unusable.get("repeated", ())) & set(skipped)
     made = stabilize(chosen, size_px, frames, reference, settings["tracks"] == "all", skipped, repeated)
     return {**made.to_json(), "put_back": settings["put_back"]}
 
