@@ -229,8 +229,15 @@ def _as_type(value: Any, option: Any) -> tuple[bool, Any]:
     (member,) = typing.get_args(option) or (object,)
     if member is object:
         return True, value
-    pairs = [_as_type(item, member) for item in value]
+    pairs = [_as_first_type(item, member) for item in value]
     return all(fits for fits, _ in pairs), [converted for _, converted in pairs]
+
+
+def _as_first_type(value: Any, hint: Any) -> tuple[bool, Any]:
+    """Return the value as the first type of a union that it fits; a type alone is a union of one."""
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    pairs = (_as_type(value, option) for option in options)
+    return next((pair for pair in pairs if pair[0]), (False, value))
 
 
 def _check_bad_frames(bad: list[int | str] | None) -> list[Fault]:

@@ -65,6 +65,10 @@ def test_all_faults_at_once():
         ("shot.cameras.b.footage", {"file": "b.mp4", "frame_rate": "abc"}, "found 'abc'; needed frames/s above 0 and"),
         ("shot.cameras.b.footage", {"file": "b.mp4", "frame_rate": 2000}, "found 2000; needed frames/s above 0 and"),
         ("shot.footage.frame_range", [9, 2], "first frame must not be after the last"),
+        ("shot.footage.bad_frames", "46-48", "found '46-48'; needed a list"),
+        ("shot.footage.bad_frames", [46, "x"], "found 'x'; needed frames as in [46-48, 60]"),
+        ("shot.footage.bad_frames", ["48-46"], "found '48-46'; needed frames as in [46-48, 60]"),
+        ("shot.footage.bad_frames", [1.5], "found [1.5]; needed a list"),
         ("composite.render.frames", "96-1", "found '96-1'; needed frames as in 1-96, 1-96x8 or 1,5,10-20"),
         ("composite.render.frames", [1, 5], "needed a whole number or text or null"),
         ("shot.footage.resolution", [1920], "found 1 value; needed 2"),
@@ -200,6 +204,11 @@ def test_an_object_is_followed_instead_of_tracks_not_beside_them():
     tree["tracking"]["groups"] = {"roof": [{"frame": 1, "xy_px": [1, 1]}]}
     tree["composite"]["stabilization"]["tracks"] = "roof"
     assert "found 'roof' with composite.stabilization.tracklet" in faults(tree)["composite.stabilization.tracks"]
+
+
+def test_bad_frames_are_numbers_and_ranges():
+    assert load(with_value("shot.footage.bad_frames", [46, "50-52"])).shot.footage.bad_frames == [46, "50-52"]
+    assert load(with_value("shot.footage.bad_frames", [])).shot.footage.bad_frames == []
 
 
 def test_owners_nesting_is_normalised():

@@ -43,6 +43,7 @@ CAMERA = {"stmap", "scene", "composite", "export", "render"}
 RULES = {
     "shot.name": AFTER_SOLVE,  # solve.json names it
     "shot.footage.frame_range": AFTER_TRACKS,
+    "shot.footage.bad_frames": AFTER_TRACKS,
     "shot.footage": ALL,
     "shot.camera.from_tracking": AFTER_SOLVE,
     "shot.camera.lens_max_fit_px": set(),  # without a lens file
@@ -199,6 +200,7 @@ OBJECTS_RULES = {
     "tracking": set(),
     "shot.name": {"objects", "objects.a", "objects.b"},  # objects.json names it
     "shot.footage.frame_range": {"objects"},
+    "shot.footage.bad_frames": set(),  # objects are looked for in every frame
     "shot.footage": {"footage", "objects"},
 }
 
@@ -277,8 +279,9 @@ def test_what_is_said_of_a_witness_camera_touches_its_own_objects_alone(key):
     after = with_objects()
     after.shot.cameras["a"] = changed(after.shot.cameras["a"], key)
     one, other = graph_keys(with_objects()), graph_keys(after)
-    plate = {"footage.a"} if key.startswith("footage.") and key != "footage.frame_range" else set()
-    assert {name for name in one if one[name] != other[name]} == {"objects.a"} | plate
+    touches = {"objects.a", "footage.a"} if key.startswith("footage.") else {"objects.a"}
+    touches -= {"footage.frame_range": {"footage.a"}, "footage.bad_frames": touches}.get(key, set())
+    assert {name for name in one if one[name] != other[name]} == touches
 
 
 def test_without_objects_the_scene_has_the_settings_it_had_before_there_were_any():
