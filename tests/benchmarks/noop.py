@@ -34,7 +34,7 @@ if len(sys.argv) > 1:  # too many to wait for Hydra: the first one's config unde
         config = copy.deepcopy(first)
         config.shot.name = name
         composed_configs.remember(name, (), config, {})
-SOLVE = json.dumps({"status": "solved", "reason": ""})
+SOLVE = json.dumps({"status": "solved", "reason": "", "frames": []})
 graph = open("graph.txt", "w")
 for shot in shots.load_shots([], {}):
     found = make_nodes(shot.config, dodo.GRAPH._stages)
