@@ -10,8 +10,6 @@ frame to frame too, but not from one frame to the next: it slows down. So a run 
 frames that move as usual.
 """
 
-from collections.abc import Iterable
-
 import cv2
 import numpy as np
 
@@ -57,8 +55,8 @@ class Looks:
 
     def hold(self) -> None:
         """Take note of a frame that is the one before it, as where a missing frame is stood in for."""
-        for values in (self._details, self._levels):
-            values.append(values[-1])
+        self._details.append(self._details[-1])
+        self._levels.append(self._levels[-1])
         self._changes.append(0.0)
 
     def find_unusable(self) -> dict[str, list[int]]:
@@ -127,6 +125,6 @@ def name_unusable(unusable: dict[str, list[int]]) -> list[str]:
     return [f"{len(frames)} {reason}: {format_ranges(frames)}" for reason, frames in unusable.items()]
 
 
-def list_frames(unusable: dict[str, Iterable[int]]) -> list[int]:
+def list_frames(unusable: dict[str, list[int]]) -> list[int]:
     """Return the frame numbers of all kinds, ascending, each once."""
     return sorted({frame for frames in unusable.values() for frame in frames})
