@@ -175,11 +175,8 @@ def _build_each(block: type, tree: dict, path: str, faults: list[Fault]) -> dict
 def _check(value: Any, hint: Any, limits: Any) -> tuple[str, Any]:
     """Check one leaf against its type and limits. Return (problem or "", value in the schema's type)."""
     options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    for option in options:
-        fits, converted = _as_type(value, option)
-        if fits:
-            break
-    else:
+    fits, converted = _as_first_type(value, hint)
+    if not fits:
         wanted = " or ".join(_name_type(option) for option in options)
         return f"found {show_value(value)}; needed {wanted}{_show_unit(limits)}", value
     members = converted if isinstance(converted, list) else [converted]

@@ -8,7 +8,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from shotmake.errors import ShotError, quote_error
@@ -29,6 +28,13 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 def read_image(path: Path, color_space: str) -> np.ndarray:
     """Read one frame of a sequence as (H, W, 3) uint8 BGR, display-like. Linear light gets the tracking curve."""
     return _show(_decode(path)[0], color_space)
+
+
+def to_luma(image: np.ndarray) -> np.ndarray:
+    """Return the luma (H, W) uint8 of a picture (H, W, 3) uint8 BGR."""
+    import cv2
+
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def _show(pixels: np.ndarray, color_space: str) -> np.ndarray:
@@ -63,7 +69,7 @@ def probe_sequence(
             before = f"{first['pixel_aspect']:g}:1 before"
             raise ShotError(f"{Path(path).name}: pixels of {found['pixel_aspect']:g}:1; they are {before} ({KEY})")
         as_stored &= found["orientation"] == 1 and found["data_window"] == found["display_window"]
-        looks.add(cv2.cvtColor(_show(pixels, color_space), cv2.COLOR_BGR2GRAY))
+        looks.add(to_luma(_show(pixels, color_space)))
         for _ in range(times_held):
             looks.hold()
         on_frame(count + held)

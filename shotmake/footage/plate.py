@@ -14,7 +14,7 @@ import numpy as np
 
 from shotmake.errors import ShotError
 from shotmake.footage.file_names import KEY, MISSING_KEY, is_sequence, list_held_frames, list_plate_files
-from shotmake.footage.images import probe_sequence, read_image
+from shotmake.footage.images import probe_sequence, read_image, to_luma
 from shotmake.footage.movie import probe_movie, read_movie_frames
 from shotmake.footage.movie_clock import Clock
 from shotmake.footage.read_ahead import decode_ahead
@@ -197,15 +197,17 @@ def find_frame_span(plate: Plate, frame_range: list[int] | None) -> tuple[int, i
     return first, last
 
 
-def list_bad_frames(plate: Plate, bad_frames: list[int | str] | None) -> list[int]:
+def list_bad_frames(plate: Plate, bad_frames: list[int | str] | None, first: int) -> list[int]:
     """Return the plate frames that nobody tracks, ascending: those that are named, or where None are, those found.
 
+    first: the first frame of the shot. A repeated frame there is tracked: the frame that it shows is not in the shot.
     Raises ShotError where a name is no range of frames.
     """
     from shotmake.config.frame_ranges import parse_frames
 
     if bad_frames is None:
-        return list_frames(plate.unusable)
+        repeated = plate.unusable.get("repeated", [])
+        return [frame for frame in list_frames(plate.unusable) if frame != first or frame not in repeated]
     named = {frame for one in bad_frames for frame in parse_frames(one)}
     return sorted(frame for frame in named if plate.first_frame <= frame <= plate.last_frame)
 
@@ -214,7 +216,7 @@ def _read_frames(plate: Plate, root: Path, first: int, last: int, what: str) -> 
     if plate.kind == "sequence":
         for number in range(first, last + 1):
             image = read_image(root / plate.files[number - plate.first_frame], plate.color_space)
-            yield number, _luma_of_bgr(image) if what == "luma" else image
+            yield number, to_luma(image) if what == "luma" else image
         return
     number = first
     with closing(
@@ -227,12 +229,6 @@ def _read_frames(plate: Plate, root: Path, first: int, last: int, what: str) -> 
             number += 1
     if number <= last:
         raise ShotError(f"{plate.files[0]}: frame {number} cannot be decoded any more; the file has changed, run again")
-
-
-def _luma_of_bgr(image: np.ndarray) -> np.ndarray:
-    import cv2
-
-    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 def _number_unusable(found: dict[str, list[int]], first: int, last: int) -> dict[str, list[int]]:

@@ -3,14 +3,13 @@
 A frame is judged by what its neighbours in time show. Fine detail is what a Gaussian of DETAIL_SIGMA_PX takes away from
 the picture at WIDTH_PX; in each cell of a grid it is compared with the median of the frames around. Measured on 60
 spoiled plates: spoiled frames keep .02 to .37 of the detail (the first and the last frame of a flash .48). The sharp
-frames of these plates keep .97 and more, and the whip pans of eleven real clips .49.
+frames of these plates keep .97 and more, and the fastest frame of eleven real clips .49.
 
 A frame that repeats another one differs from it by what a codec adds. A camera that comes to rest differs little from
-frame to frame too, but not from one frame to the next: it slows down. So a run of repeated frames must stand between
-frames that move as usual.
+frame to frame too, but not from one frame to the next: it slows down. So the frames beside a
+run of repeated frames must change MOVES times as much.
 """
 
-import cv2
 import numpy as np
 
 from shotmake.numbers_in_words import format_ranges
@@ -41,6 +40,8 @@ class Looks:
 
     def add(self, luma: np.ndarray) -> None:
         """Look at the next frame, (H, W) uint8."""
+        import cv2
+
         height, width = luma.shape
         small = luma
         if width > WIDTH_PX:

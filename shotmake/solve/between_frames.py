@@ -1,7 +1,7 @@
 """Cameras of the frames that nobody tracked: the camera goes over them from the frames around."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -17,8 +17,8 @@ class Skipped:
     frames: all of them. repeated: those of them that show the picture before them once more.
     """
 
-    frames: frozenset[int] = field(default_factory=frozenset)
-    repeated: frozenset[int] = field(default_factory=frozenset)
+    frames: frozenset[int] = frozenset()
+    repeated: frozenset[int] = frozenset()
 
 
 NOTHING_SKIPPED = Skipped()
@@ -41,7 +41,7 @@ def bridge_frames(frames: np.ndarray, cam_from_world: np.ndarray, log_zooms: np.
     """Give a camera to the skipped frames that can have one.
 
     A repeated frame has the camera of the frame that it shows. Any other one lies on a smooth path through the solved
-    frames around it, if these are on both sides and less than MOST_BRIDGED frames apart. frames (P,): plate numbers of
+    frames around it, if these are on both sides, at most MOST_BRIDGED frames between. frames (P,): plate numbers of
     the solved cameras, ascending. cam_from_world (P, 3, 4). log_zooms (P,).
     """
     solved = {int(frame): at for at, frame in enumerate(frames)}

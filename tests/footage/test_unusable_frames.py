@@ -85,6 +85,8 @@ def test_a_sequence_with_held_frames_names_them(pictures, tmp_path):
             cv2.imwrite(str(tmp_path / f"plate.{1001 + at}.png"), image)
     plate = probe("plate.####.png", tmp_path, missing="hold")
     assert plate.unusable == {"repeated": [1008, 1009]}
+    assert list_bad_frames(plate, None, 1001) == [1008, 1009]
+    assert list_bad_frames(plate, None, 1008) == [1009]  # a shot that begins there must have its picture
 
 
 def test_where_most_frames_are_unusable_the_plate_is_judged_by_others():
@@ -99,9 +101,9 @@ def test_where_most_frames_are_unusable_the_plate_is_judged_by_others():
 def test_the_config_names_frames_instead(pictures, tmp_path):
     spoiled = [soft(image) if at == 20 else image for at, image in enumerate(pictures)]
     plate = found_in(spoiled, tmp_path / "plate.mp4")
-    assert list_bad_frames(plate, None) == [1021]
-    assert list_bad_frames(plate, []) == []
-    assert list_bad_frames(plate, ["1003-1005", 1010, "1039-1044"]) == [1003, 1004, 1005, 1010, 1039, 1040]
+    assert list_bad_frames(plate, None, 1001) == [1021]
+    assert list_bad_frames(plate, [], 1001) == []
+    assert list_bad_frames(plate, ["1003-1005", 1010, "1039-1044"], 1001) == [1003, 1004, 1005, 1010, 1039, 1040]
 
 
 @pytest.mark.parametrize("wrong", [[], {"soft": 3}, {"soft": ["3"]}, {"soft": [True]}])

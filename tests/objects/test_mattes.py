@@ -74,7 +74,7 @@ def test_a_segment_goes_by_the_boxes_that_reach_it_not_by_who_chose_them():
 
     def key(boxes: Boxes | None, first: int = 8, from_objects: bool | list[int] = True, invert: bool = False) -> str:
         mask = {"file": None, "shapes": [], "invert": invert, "from_objects": from_objects}
-        settings = {"engine": "opencv", "detect": {}, "track": {}, "mask": mask, "bad_frames": []}
+        settings = {"engine": "opencv", "detect": {}, "track": {}, "mask": mask, "bad_frames": [], "frame_range": None}
         return segments._make_piece((first, first + 7), plate, settings, {"plate 0": "a"}, "", boxes).key
 
     every, one = boxes_of(TWO, True, Matte()), boxes_of(TWO, [3], Matte())

@@ -74,7 +74,7 @@ class Show:
         assert walked.reused == len(walked.spans) - len(self.tracked)
         detect, track, clean = schema.Detect(**settings["detect"]), schema.Track(**settings["track"]), schema.Clean()
         luma = read_luma(plate, self.root, *find_frame_span(plate, settings["frame_range"]))
-        bad = list_bad_frames(plate, settings["bad_frames"])
+        bad = list_bad_frames(plate, settings["bad_frames"], find_frame_span(plate, settings["frame_range"])[0])
         whole = track_plate(luma, detect, track, clean, bad_frames=bad)
         assert save_tracks(clean_tracks(walked.tracks, clean, bad)) == save_tracks(whole)
         return list(self.tracked), walked

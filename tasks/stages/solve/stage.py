@@ -225,7 +225,7 @@ def _list_skipped(job: Job, plate: "Plate", frames: tuple[int, int]) -> "Skipped
     from shotmake.footage.plate import list_bad_frames
     from shotmake.solve.between_frames import Skipped
 
-    bad = list_bad_frames(plate, job.settings["bad_frames"])
+    bad = list_bad_frames(plate, job.settings["bad_frames"], frames[0])
     inside = frozenset(frame for frame in bad if frames[0] <= frame <= frames[1])
     return Skipped(inside, inside & set(plate.unusable.get("repeated", [])))
 

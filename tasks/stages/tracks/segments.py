@@ -97,9 +97,9 @@ def _list_spans(plate: "Plate", settings: dict) -> list[tuple[int, int]]:
 
 
 def _list_bad(plate: "Plate", settings: dict) -> list[int]:
-    from shotmake.footage.plate import list_bad_frames
+    from shotmake.footage.plate import find_frame_span, list_bad_frames
 
-    return list_bad_frames(plate, settings["bad_frames"])
+    return list_bad_frames(plate, settings["bad_frames"], find_frame_span(plate, settings["frame_range"])[0])
 
 
 def select_reaching(settings: dict) -> dict:

@@ -121,10 +121,14 @@ def build(job: Job) -> str:
 
 def list_bad(job: Job, plate: "Plate") -> list[int]:
     """Return the frames that nobody tracks. Of tracks made elsewhere only those that the artist names."""
-    from shotmake.footage.plate import list_bad_frames
+    from shotmake.footage.plate import find_frame_span, list_bad_frames
 
     named = job.settings["bad_frames"]
-    return [] if named is None and job.settings["session_file"] else list_bad_frames(plate, named)
+    return (
+        []
+        if named is None and job.settings["session_file"]
+        else list_bad_frames(plate, named, find_frame_span(plate, job.settings["frame_range"])[0])
+    )
 
 
 class Made(NamedTuple):
