@@ -70,7 +70,7 @@ def test_a_stretch_knows_the_boxes_that_reach_it_and_no_number_of_theirs():
 
 
 def test_a_segment_goes_by_the_boxes_that_reach_it_not_by_who_chose_them():
-    plate = SimpleNamespace(kind="movie", first_frame=1)
+    plate = SimpleNamespace(kind="movie", first_frame=1, last_frame=100)
 
     def key(boxes: Boxes | None, first: int = 8, from_objects: bool | list[int] = True, invert: bool = False) -> str:
         mask = {"file": None, "shapes": [], "invert": invert, "from_objects": from_objects}
